@@ -1,0 +1,1 @@
+"""One SQL file per metric; its contract is schemas/metrics/<name>.py."""

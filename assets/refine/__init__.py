@@ -1,0 +1,1 @@
+"""How landed rows become refined rows. One file per kind of settling."""

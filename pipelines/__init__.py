@@ -1,0 +1,1 @@
+"""Beam: bytes of any kind become landed Parquet. Metrics and orchestration do not belong here."""

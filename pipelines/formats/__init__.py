@@ -1,0 +1,1 @@
+"""One file per wire format: bytes in, columns and faults out."""

@@ -1,0 +1,1 @@
+"""A city with known truth and injected faults."""

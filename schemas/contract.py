@@ -1,0 +1,172 @@
+"""The contract kernel: what a dataset is. Everything else about a dataset is a projection of this.
+
+No dataset is named here, and no engine but Polars types: engines project contracts at the rim.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Literal
+
+import polars as pl
+import pyarrow as pa
+
+from schemas.column import Column
+from schemas.errors import ContractError
+
+Severity = Literal["critical", "warning"]
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A rule that one row keeps or breaks by itself: an SQL condition valid in Polars and DuckDB.
+
+    NULL counts as kept: absent values are the business of `Column.nullable`.
+    """
+
+    name: str
+    condition: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class TableRule:
+    """A rule of a whole partition: an SQL query over the table `this` that counts what breaks it."""
+
+    name: str
+    broken: str
+    doc: str
+    severity: Severity = "warning"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A dataset: feed, reference table or metric.
+
+    Attributes:
+        event_time: the column that places a row on the time line (feeds).
+        interval: the column with the seconds a row covers; `stamped` tells which end the event time names.
+        late_after: a row received later than this after its event counts as late; it is never refused for it.
+        future_tolerance: a row dated later than this after its receipt is refused.
+        lookback_days: days before the partition that a metric reads.
+        sources: standards and papers with edition, for feeds and metrics alike.
+    """
+
+    name: str
+    layer: Literal["feed", "reference", "metric"]
+    domain: str
+    version: int
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    kind: Literal["events", "states", "snapshots", "table"] = "table"
+    event_time: str | None = None
+    interval: str | None = None
+    stamped: Literal["start", "end"] = "start"
+    row_rules: tuple[RowRule, ...] = ()
+    table_rules: tuple[TableRule, ...] = ()
+    late_after: timedelta = timedelta(hours=1)
+    future_tolerance: timedelta = timedelta(minutes=10)
+    earliest: date = date(2000, 1, 1)
+    retention_days: int | None = None
+    lookback_days: int = 0
+    sources: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        where = f"{self.layer} {self.name}"
+        names = [c.name for c in self.columns]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ContractError(where, f"column {twice[0]} is declared twice", "keep one")
+        for column in self.columns:
+            column.check(where)
+        for role, wanted in (("key", self.key), ("event_time", (self.event_time,)), ("interval", (self.interval,))):
+            for name in wanted:
+                if name is not None and name not in names:
+                    raise ContractError(where, f"{role} names {name}, which is no column", f"use one of {names}")
+        for name in self.key:
+            if self[name].nullable:
+                raise ContractError(f"{where}, column {name}", "a key column is nullable", "set nullable=False")
+        if self.layer == "feed" and not self.event_time:
+            raise ContractError(where, "a feed without event_time", "name the column that dates a row")
+
+    def __getitem__(self, name: str) -> Column:
+        return next(c for c in self.columns if c.name == name)
+
+    def __contains__(self, name: str) -> bool:
+        return any(c.name == name for c in self.columns)
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [c.name for c in self.columns]
+
+    def stage_columns(self, layer: str) -> tuple[Column, ...]:
+        """All columns of the table in a layer of the lake: the contract's own and what the stage adds."""
+        before, after = STAGE_COLUMNS[layer]
+        own = {c.name for c in self.columns}
+        return (*(c for c in before if c.name not in own), *self.columns, *(c for c in after if c.name not in own))
+
+    def polars_schema(self, layer: str | None = None) -> dict[str, pl.DataType]:
+        """Name to Polars type; of one layer's table, or of the contract's own columns."""
+        return {c.name: c.dtype for c in (self.stage_columns(layer) if layer else self.columns)}
+
+    def arrow_schema(self, layer: str) -> pa.Schema:
+        """The Arrow schema of one layer's table, with doc and unit as field metadata."""
+        bare = pl.DataFrame(schema=self.polars_schema(layer)).to_arrow().schema
+        meta = {c.name: {"doc": c.doc, "unit": c.unit or ""} for c in self.stage_columns(layer)}
+        fields = [
+            pa.field(f.name, pa.string() if pa.types.is_large_string(f.type) else f.type, metadata=meta[f.name])
+            for f in bare
+        ]
+        return pa.schema(fields)
+
+    def starts_at(self) -> pl.Expr:
+        """The instant at which a row's interval begins; for point events, the event time.
+
+        A reading stamped at its end, at midnight, belongs to the day that ends there.
+        """
+        time = pl.col(self.event_time or "")
+        if self.interval and self.stamped == "end":
+            return time - pl.duration(seconds=pl.col(self.interval))
+        return time
+
+    def with_columns(self, *columns: Column) -> "Contract":
+        """A copy with more columns, for tests and for checking evolution."""
+        return replace(self, columns=(*self.columns, *columns))
+
+
+EVENT_DATE = Column("event_date", "date", "day of the event in the city's time zone", nullable=False)
+
+LINEAGE = (
+    Column("_source", "string", "file or topic the row was read from", nullable=False),
+    Column("_position", "int", "byte offset, row number or sequence within the source", nullable=False),
+    Column("_received_at", "instant", "when the source was received", nullable=False),
+    Column("_landed_at", "instant", "when the row was written to the lake", nullable=False),
+    Column("_contract_version", "int", "version of the contract that judged the row", nullable=False),
+)
+
+REFINED = (
+    Column("h3_cell", "string", "H3 cell of the place, at the city's resolution", nullable=True),
+    Column("local_time", "local_time", "wall-clock time of the interval's start or the event", nullable=False),
+    Column("_versions", "int", "rows received for this key", nullable=False, minimum=1),
+    Column("_corrections", "string", "unit and clock corrections applied, from reference/sensors"),
+)
+
+QUARANTINE = (
+    Column("event_date", "date", "day of the event, where it could be told"),
+    Column("stage", "string", "stage that refused the row", nullable=False),
+    Column("code", "string", "reason, from the closed list", nullable=False),
+    Column("column", "string", "column at fault, or name of the broken rule"),
+    Column("found", "string", "the value found, shortened to 200 characters"),
+    Column("expected", "string", "what the contract asks for"),
+    Column("payload", "string", "the row as it came; bytes that are no text as \\xNN"),
+    *LINEAGE,
+)
+
+# layer of the lake -> columns before and after the contract's own
+STAGE_COLUMNS: dict[str, tuple[tuple[Column, ...], tuple[Column, ...]]] = {
+    "raw": ((EVENT_DATE,), LINEAGE),
+    "refined": ((EVENT_DATE,), (*REFINED, *LINEAGE)),
+    "metrics": ((EVENT_DATE,), ()),
+    "reference": ((), ()),
+}

@@ -1,0 +1,128 @@
+"""The ledger: taken = kept + rejected + repeated + superseded, for every stage, source and day.
+
+It counts and compares; it moves no data.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+import polars as pl
+import pyarrow as pa
+
+from schemas.column import Column
+from schemas.lake import Lake, Part, Step
+
+COLUMNS = (
+    Column("stage", "string", "land or refine", nullable=False),
+    Column("feed", "string", "feed", nullable=False),
+    Column("event_date", "date", "day of the events; empty where a refused row told none"),
+    Column("source", "string", "file or topic (land)"),
+    Column("taken", "int", "rows that entered the stage", unit="rows", nullable=False),
+    Column("kept", "int", "rows that the stage wrote", unit="rows", nullable=False),
+    Column("rejected", "int", "rows in quarantine", unit="rows", nullable=False),
+    Column("repeated", "int", "exact repeats left out (refine)", unit="rows", nullable=False),
+    Column("superseded", "int", "older versions of a key left out (refine)", unit="rows", nullable=False),
+    Column("late", "int", "of the kept, those received later than the contract calls timely", unit="rows", nullable=False),
+    Column("filtered", "int", "rows that the source's row filter left out before they were taken", unit="rows", nullable=False),
+    Column("received_date", "date", "day on which the source was received", nullable=False),
+    Column("contract_version", "int", "contract that judged the rows", nullable=False),
+    Column("cause", "string", "why a day was stated: landed, late rows, restated"),
+    Column("recorded_at", "instant", "when this was written", nullable=False),
+)
+COUNTS = ("taken", "kept", "rejected", "repeated", "superseded")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """One line of the ledger."""
+
+    stage: str
+    feed: str
+    event_date: date | None
+    taken: int
+    kept: int
+    rejected: int = 0
+    repeated: int = 0
+    superseded: int = 0
+    late: int = 0
+    filtered: int = 0
+    source: str | None = None
+    received_date: date | None = None
+    contract_version: int = 1
+    cause: str | None = None
+
+    @property
+    def off_by(self) -> int:
+        """Rows that are unaccounted for; 0 when the line balances."""
+        return self.taken - self.kept - self.rejected - self.repeated - self.superseded
+
+
+def arrow_schema() -> pa.Schema:
+    """The ledger's Arrow schema."""
+    bare = pl.DataFrame(schema={c.name: c.dtype for c in COLUMNS}).to_arrow().schema
+    return pa.schema(
+        [pa.field(f.name, pa.string() if pa.types.is_large_string(f.type) else f.type) for f in bare]
+    )
+
+
+def write(lake: Lake, stem: str, tallies: list[Tally], at: datetime) -> Part:
+    """Write lines as a part that is not visible yet."""
+    schema = {c.name: c.dtype for c in COLUMNS}
+    frame = pl.DataFrame([{**asdict(t), "recorded_at": at} for t in tallies], schema=schema)
+    frame = frame.with_columns(pl.col("received_date").fill_null(at.date()))
+    return lake.write_part("ledger", "", None, stem, frame)
+
+
+def record(lake: Lake, app_id: str, before: int, after: int, tallies: list[Tally], at: datetime, stem: str) -> None:
+    """Write lines and make them visible once, however often the same step is done."""
+    lake.append("ledger", "", arrow_schema(), [Step(app_id, before, after, (write(lake, stem, tallies, at),))])
+
+
+def lines(lake: Lake) -> pl.DataFrame:
+    """Every line in force: all of landing, and the latest statement of each refined day."""
+    scan = lake.scan("ledger")
+    if scan is None:
+        return pl.DataFrame(schema={c.name: c.dtype for c in COLUMNS})
+    every = scan.collect()
+    landed = every.filter(pl.col("stage") == "land")
+    latest = (
+        every.filter(pl.col("stage") != "land")
+        .sort("recorded_at", maintain_order=True)
+        .unique(["stage", "feed", "event_date"], keep="last", maintain_order=True)
+    )
+    return pl.concat([landed, latest])
+
+
+def balance(lake: Lake) -> pl.DataFrame:
+    """The books by feed, stage and day, compared with what the tables hold.
+
+    Columns: feed, stage, event_date, taken, kept, rejected, repeated, superseded, off_by. `off_by` is
+    the rows a line is short or over, plus the rows by which the table differs from what the line says was kept.
+    """
+    books = (
+        lines(lake)
+        .group_by("feed", "stage", "event_date")
+        .agg(pl.col(*COUNTS).sum())
+    )
+    held = _rows_held(lake)
+    out = books.join(held, on=["feed", "stage", "event_date"], how="full", coalesce=True, nulls_equal=True)
+    out = out.with_columns(pl.col(*COUNTS, "held").fill_null(0))
+    missing = pl.col("taken") - pl.sum_horizontal(COUNTS[1:])
+    return (
+        out.with_columns((missing.abs() + (pl.col("kept") - pl.col("held")).abs()).alias("off_by"))
+        .select("feed", "stage", "event_date", *COUNTS, "off_by")
+        .sort("feed", "stage", "event_date", nulls_last=True)
+    )
+
+
+def _rows_held(lake: Lake) -> pl.DataFrame:
+    """Rows that raw and refined tables hold by day, as their own logs count them."""
+    counted = [
+        (name, stage, file.event_date, file.rows)
+        for layer, name in lake.tables()
+        for stage in ({"raw": "land", "refined": "refine"}.get(layer),)
+        if stage
+        for file in lake.files(layer, name)
+    ]
+    schema = {"feed": pl.String, "stage": pl.String, "event_date": pl.Date, "held": pl.Int64}
+    return pl.DataFrame(counted, schema=schema, orient="row").group_by("feed", "stage", "event_date").agg(pl.col("held").sum())

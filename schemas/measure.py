@@ -1,0 +1,30 @@
+"""Columns that every metric carries, said once.
+
+What a single metric measures is said in metrics/<name>.py.
+"""
+
+from schemas.column import Column
+
+N = Column("n", "int", "rows measured", unit="rows", nullable=False, minimum=0)
+COVERAGE = Column(
+    "coverage_share", "float", "observed over expected", unit="share", nullable=False, minimum=0, maximum=1
+)
+HEALTH = Column(
+    "health_share", "float", "share from devices judged good by sensor_health_daily", unit="share", minimum=0, maximum=1
+)
+NULL_REASON = Column(
+    "null_reason", "string", "why the ratios are empty",
+    allowed=("no_data", "low_coverage", "no_count", "no_speed", "no_arrival"),
+)
+BIN_AT = Column("bin_at", "instant", "start of the bin", nullable=False)
+LOCAL_TIME = Column("local_time", "local_time", "wall-clock time of the bin's start", nullable=False)
+
+
+def ratio(name: str, doc: str, unit: str, formula: str, maximum: float | None = None) -> Column:
+    """A ratio: NULL, with a reason, where coverage does not carry it."""
+    return Column(name, "float", doc, unit=unit, minimum=0, maximum=maximum, formula=formula)
+
+
+def total(name: str, doc: str, unit: str, formula: str) -> Column:
+    """An additive part: roll-ups sum it; NULL where nothing was observed."""
+    return Column(name, "float", doc, unit=unit, minimum=0, formula=formula)

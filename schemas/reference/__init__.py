@@ -1,0 +1,1 @@
+"""Reference tables: what changes slowly. Events do not belong here."""

@@ -1,0 +1,33 @@
+"""Sensors: where a traffic detector stands, what it measures, and what must be corrected in what it says.
+
+Meters have a table of their own.
+"""
+
+from schemas.column import IDENTIFIER, Column
+from schemas.contract import Contract
+
+CONTRACT = Contract(
+    name="sensors",
+    layer="reference",
+    domain="traffic",
+    version=1,
+    doc="One traffic detector from one instant on, until a later row of the same detector.",
+    columns=(
+        Column("sensor_id", "string", "detector", nullable=False, pattern=IDENTIFIER),
+        Column("valid_from", "instant", "from when the row holds", nullable=False),
+        Column("kind", "string", "kind of detector", default="loop", nullable=False),
+        Column("road", "string", "road it watches"),
+        Column("direction", "string", "direction of travel"),
+        Column("district", "string", "district it stands in", default="unknown", nullable=False),
+        Column("lanes", "int", "lanes it covers", minimum=1, maximum=20),
+        Column("free_flow_kmh", "float", "speed on an empty road", unit="km/h", minimum=1, maximum=250),
+        Column("segment_km", "float", "length of road the detector stands for", unit="km", minimum=0),
+        Column("effective_length_m", "float", "mean vehicle length plus detector length", unit="m", minimum=0.5, maximum=50),
+        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
+        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        Column("speed_factor", "float", "true speed over reported speed, such as 1.609344 for mph read as km/h", default=1.0, nullable=False, minimum=0.01, maximum=100),
+        Column("occupancy_factor", "float", "true occupancy over reported occupancy", default=1.0, nullable=False, minimum=0.0001, maximum=1),
+        Column("clock_offset_s", "int", "seconds by which the detector's clock runs ahead", unit="s", default=0, nullable=False, minimum=-86400, maximum=86400),
+    ),
+    key=("sensor_id", "valid_from"),
+)
