@@ -18,10 +18,12 @@ FAULT_COLUMNS = {
     "column": pl.String(),
     "found": pl.String(),
     "expected": pl.String(),
+    "event_date": pl.Date(),
 }
 """What is said of a refused row, before its payload is put beside it."""
 
 FOUND_LENGTH = 200
+UNBELIEVED = {Code.IMPLAUSIBLE_TIME, Code.FROM_FUTURE}
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def split(frame: pl.DataFrame, contract: Contract, received_at: datetime) -> tup
     """Split typed rows into those the contract keeps and the faults of those it does not.
 
     Args:
-        frame: the contract's columns, typed, and `_position`.
+        frame: the contract's columns, typed, `_position`, and `event_date` where it is known already.
         received_at: when the source was received; the future is judged against it.
 
     Returns:
@@ -122,6 +124,7 @@ def first_fault(frame: pl.DataFrame, judged: list[Rule]) -> pl.DataFrame:
     """
     which = pl.coalesce(pl.when(r.broken).then(pl.lit(i, pl.Int16)) for i, r in enumerate(judged))
     marked = frame.with_columns(which.alias("_rule")).filter(pl.col("_rule").is_not_null())
+    known = pl.col("event_date") if "event_date" in frame.columns else pl.lit(None, pl.Date)
     parts = [
         part.select(
             pl.col("_position").cast(pl.Int64),
@@ -129,6 +132,8 @@ def first_fault(frame: pl.DataFrame, judged: list[Rule]) -> pl.DataFrame:
             pl.lit(rule.column).alias("column"),
             rule.found.alias("found"),
             pl.lit(rule.expected).alias("expected"),
+            # a time that is not believed dates nothing
+            (pl.lit(None, pl.Date) if rule.code in UNBELIEVED else known).alias("event_date"),
         )
         for (index,), part in marked.partition_by("_rule", as_dict=True).items()
         for rule in [judged[index]]

@@ -112,13 +112,7 @@ class Contract:
 
     def arrow_schema(self, layer: str) -> pa.Schema:
         """The Arrow schema of one layer's table, with doc and unit as field metadata."""
-        bare = pl.DataFrame(schema=self.polars_schema(layer)).to_arrow().schema
-        meta = {c.name: {"doc": c.doc, "unit": c.unit or ""} for c in self.stage_columns(layer)}
-        fields = [
-            pa.field(f.name, pa.string() if pa.types.is_large_string(f.type) else f.type, metadata=meta[f.name])
-            for f in bare
-        ]
-        return pa.schema(fields)
+        return arrow(self.stage_columns(layer))
 
     def starts_at(self) -> pl.Expr:
         """The instant at which a row's interval begins; for point events, the event time.
@@ -133,6 +127,20 @@ class Contract:
     def with_columns(self, *columns: Column) -> "Contract":
         """A copy with more columns, for tests and for checking evolution."""
         return replace(self, columns=(*self.columns, *columns))
+
+
+def arrow(columns: tuple[Column, ...]) -> pa.Schema:
+    """Columns as an Arrow schema, with doc and unit as field metadata."""
+    bare = pl.DataFrame(schema={c.name: c.dtype for c in columns}).to_arrow().schema
+    fields = [
+        pa.field(f.name, pa.string() if _is_text(f.type) else f.type, metadata={"doc": c.doc, "unit": c.unit or ""})
+        for f, c in zip(bare, columns, strict=True)
+    ]
+    return pa.schema(fields)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 EVENT_DATE = Column("event_date", "date", "day of the event in the city's time zone", nullable=False)

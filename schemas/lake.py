@@ -4,9 +4,11 @@ Parts are Parquet files with names told by their content's origin; a Delta commi
 What the tables mean is said by contracts; nothing here knows a dataset.
 """
 
+import io
 import json
 import os
 import random
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,15 +20,17 @@ import polars as pl
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
+from pyarrow.fs import FileSelector
 
 from schemas.errors import LakeError
-from schemas.storage import is_remote, options_for
+from schemas.storage import file_system, is_remote, options_for
 
 LAYERS = ("raw", "quarantine", "refined", "metrics", "reference", "ledger")
 PARTITIONED = {"raw", "quarantine", "refined", "metrics"}
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 TRIES = 40
+PARQUET = {"compression": "zstd", "compression_level": 1, "statistics": True}
 
 
 @dataclass(frozen=True)
@@ -149,24 +153,31 @@ class Lake:
         uri = f"{self.uri(layer, name)}/{path}"
         body = frame.drop("event_date", strict=False) if layer in PARTITIONED else frame
         try:
-            if self.options is None:
-                Path(uri).parent.mkdir(parents=True, exist_ok=True)
-                half = f"{uri}.{os.getpid()}.half"
-                try:
-                    body.write_parquet(half, compression="zstd", compression_level=1, statistics=True)
-                    size = os.path.getsize(half)
-                    os.replace(half, uri)
-                finally:
-                    Path(half).unlink(missing_ok=True)
-            else:
-                body.write_parquet(
-                    uri, compression="zstd", compression_level=1, statistics=True, storage_options=self.options
-                )
-                size = pl.scan_parquet(uri, storage_options=self.options).select(pl.len()).collect().height  # written
-                size = max(size, body.estimated_size())
+            size = self._write_local(Path(uri), body) if self.options is None else self._write_remote(uri, body)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise self._unreachable(layer, name, error) from error
-        return Part(path, day, frame.height, int(size))
+        return Part(path, day, frame.height, size)
+
+    @staticmethod
+    def _write_local(target: Path, body: pl.DataFrame) -> int:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        half = target.with_name(f"{target.name}.{os.getpid()}.{threading.get_ident()}.half")
+        try:
+            body.write_parquet(half, **PARQUET)  # type: ignore[arg-type]
+            size = half.stat().st_size
+            half.replace(target)
+        finally:
+            half.unlink(missing_ok=True)
+        return size
+
+    @staticmethod
+    def _write_remote(uri: str, body: pl.DataFrame) -> int:
+        buffer = io.BytesIO()
+        body.write_parquet(buffer, **PARQUET)  # type: ignore[arg-type]
+        store, path = file_system(uri)
+        with store.open_output_stream(path) as stream:
+            stream.write(buffer.getbuffer())
+        return buffer.tell()
 
     def append(self, layer: str, name: str, schema: pa.Schema, steps: Sequence[Step]) -> list[Step]:
         """Make the parts of every step visible in one commit; skip steps that somebody completed before.
@@ -215,6 +226,16 @@ class Lake:
                 raise self._unreachable(layer, name, error) from error
         raise LakeError(self.uri(layer, name), f"{TRIES} commits in a row met another writer", "try again later")
 
+    def swap(self, layer: str, name: str, schema: pa.Schema, days: Sequence[date], prefix: str, parts: Sequence[Part]) -> None:
+        """Replace, in the given days, only the files whose name starts with `prefix`."""
+        table = self.ensure(layer, name, schema)
+        wanted = {p.path for p in parts}
+        mine = [f for f in self.files(layer, name, days, table=table) if f.path.rpartition("/")[2].startswith(prefix)]
+        gone = [f for f in mine if f.path not in wanted]
+        new = [p for p in parts if p.path not in {f.path for f in mine}]
+        if gone or new:
+            self._commit(table, layer, new, removing=gone)
+
     def replace_table(self, layer: str, name: str, schema: pa.Schema, part: Part) -> None:
         """Replace the whole of an unpartitioned table by one part."""
         table = self.ensure(layer, name, schema)
@@ -236,22 +257,28 @@ class Lake:
         transactions: list[Transaction] | None = None,
         replacing: Sequence[date] | None = None,
         overwrite: bool = False,
+        removing: Sequence[File] = (),
     ) -> None:
-        actions = [
+        now = int(time.time() * 1000)
+        actions: list[AddAction | RemoveAction] = [
             AddAction(
                 path=p.path,
                 size=p.bytes,
                 partition_values={"event_date": p.event_date.isoformat() if p.event_date else None}
                 if layer in PARTITIONED
                 else {},
-                modification_time=int(time.time() * 1000),
+                modification_time=now,
                 data_change=True,
                 stats=json.dumps({"numRecords": p.rows}),
             )
             for p in parts
         ]
+        actions += [
+            RemoveAction(f.path, True, now, f.bytes, {"event_date": f.event_date.isoformat() if f.event_date else None})
+            for f in removing
+        ]
         table.create_write_transaction(
-            actions,  # type: ignore[arg-type]
+            actions,
             "overwrite" if overwrite or replacing is not None else "append",
             table.schema(),
             partition_by=["event_date"] if layer in PARTITIONED else None,
@@ -311,12 +338,8 @@ class Lake:
             logs = sorted(Path(self.root).glob("*/_delta_log")) + sorted(Path(self.root).glob("*/*/_delta_log"))
             found = [log.parent.relative_to(self.root).parts for log in logs]
         else:
-            from pyarrow import fs  # only a remote lake needs it
-
-            region, endpoint = self.options.get("aws_region"), self.options.get("aws_endpoint_url")
-            store = fs.S3FileSystem(region=region, endpoint_override=endpoint)
-            prefix = self.root.removeprefix("s3://")
-            names = store.get_file_info(fs.FileSelector(prefix, allow_not_found=True, recursive=True))
+            store, prefix = file_system(self.root)
+            names = store.get_file_info(FileSelector(prefix, allow_not_found=True, recursive=True))
             logs_at = {n.path.split("/_delta_log/")[0] for n in names if "/_delta_log/" in n.path}
             found = [tuple(p.removeprefix(prefix).strip("/").split("/")) for p in sorted(logs_at)]
         return [(p[0], p[1] if len(p) > 1 else "") for p in found if p[0] in LAYERS]

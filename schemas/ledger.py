@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.column import Column
+from schemas.contract import arrow
 from schemas.lake import Lake, Part, Step
 
 COLUMNS = (
@@ -59,10 +60,7 @@ class Tally:
 
 def arrow_schema() -> pa.Schema:
     """The ledger's Arrow schema."""
-    bare = pl.DataFrame(schema={c.name: c.dtype for c in COLUMNS}).to_arrow().schema
-    return pa.schema(
-        [pa.field(f.name, pa.string() if pa.types.is_large_string(f.type) else f.type) for f in bare]
-    )
+    return arrow(COLUMNS)
 
 
 def write(lake: Lake, stem: str, tallies: list[Tally], at: datetime) -> Part:

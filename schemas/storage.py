@@ -6,6 +6,9 @@ Tables do not belong here (`schemas.lake`).
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from pyarrow import fs
 
 S3_TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s", "max_retries": "3", "retry_timeout": "20s"}
 
@@ -37,3 +40,19 @@ def s3_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:
 def options_for(uri: str) -> dict[str, str] | None:
     """Storage options for a uri, or None for the local file system."""
     return s3_options() if is_remote(uri) else None
+
+
+def file_system(uri: str) -> tuple[fs.FileSystem, str]:
+    """The pyarrow file system of a uri, and the path within it."""
+    if not is_remote(uri):
+        return fs.LocalFileSystem(), uri
+    options = s3_options()
+    endpoint = urlsplit(options.get("aws_endpoint_url", ""))
+    store = fs.S3FileSystem(
+        region=options["aws_region"],
+        endpoint_override=endpoint.netloc or None,
+        scheme=endpoint.scheme or "https",
+        connect_timeout=5,
+        request_timeout=30,
+    )
+    return store, uri.removeprefix("s3://")

@@ -1,0 +1,79 @@
+# What a person types. Everything runs in .venv, made from requirements.lock with any Python 3.11 or later.
+# What the commands do is said by citylake (`.venv/bin/citylake --help`), not here.
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+READY := .venv/.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo ui test test-all lint format docs release bench accuracy lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r name doc; do printf '  make %-10s %s\n' "$$name" "$$doc"; done
+
+venv: $(READY) ## make .venv from requirements.lock
+
+demo: $(READY) ## simulate three days of a city, land, refine, measure, gate and export them
+	$(BIN)/citylake demo
+
+ui: $(READY) ## open the Dagster UI on 127.0.0.1
+	$(BIN)/citylake ui
+
+test: $(READY) ## run the tests (WORKERS=0: in one process)
+	$(PYTEST) -m "not slow"
+
+test-all: $(READY) ## run the tests with those that are slow or need a real server
+	$(PYTEST)
+
+lint: $(READY) ## ruff, import layers, types, and whether the generated docs are fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python -m schemas.dictionary --check docs/dictionary.md
+
+format: $(READY) ## let ruff format and mend what it can
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+docs: $(READY) ## write docs/dictionary.md from the contracts
+	$(BIN)/python -m schemas.dictionary docs/dictionary.md
+
+release: $(READY) ## lock the shape of every contract version; refuses a breaking change without a new version
+	$(BIN)/python -m schemas.evolution
+
+bench: $(READY) ## measure speed against peers (QUICK=1: under a minute)
+	$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick)
+
+accuracy: $(READY) ## compare every metric with the simulated truth
+	$(BIN)/python -m benchmarks.accuracy
+
+lock: $(READY) ## resolve requirements.lock again
+	$(call with_uv,pip compile --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --universal --python-version 3.11 --quiet pyproject.toml -o requirements.lock)
+
+clean: ## remove .venv, caches and the demo lake
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv is taken from PATH, else put into .venv by pip. It does not read pip's settings: hand them over.
+pip_says = $$($(BIN)/python -m pip config list 2>/dev/null | sed -n "s/^[^=]*\.$(1)='\(.*\)'$$/\1/p" | tail -n 1)
+define with_uv
+	@uv=$$(command -v uv || command -v $(BIN)/uv || { $(BIN)/python -m pip install --quiet uv >&2; echo $(BIN)/uv; }); \
+	index="$(call pip_says,index-url)"; links="$(call pip_says,find-links)"; cert="$(call pip_says,cert)"; \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; fi; \
+	if [ -n "$$links" ]; then export UV_FIND_LINKS="$${UV_FIND_LINKS:-$$links}"; fi; \
+	if [ -n "$$cert" ]; then export SSL_CERT_FILE="$${SSL_CERT_FILE:-$$cert}"; fi; \
+	VIRTUAL_ENV="$(CURDIR)/.venv" "$$uv" $(1)
+endef
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or later is needed: make PYTHON=python3.12 venv")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(call with_uv,pip sync --quiet --require-hashes requirements.lock) \
+	  || { echo "uv could not; trying pip" >&2; $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock; }
+	$(call with_uv,pip install --quiet --no-deps --editable .) \
+	  || $(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@

@@ -1,0 +1,96 @@
+"""The SQL of metrics, and what it reads: tables and thresholds are parsed out of it, never listed.
+
+Nothing is run here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.resources import files
+
+import sqlglot
+from sqlglot import exp
+
+from schemas.errors import CitylakeError
+
+LEDGER = "ledger"
+LAYERS = ("refined", "reference", "metrics")
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SQL file and what it asks for by name.
+
+    Attributes:
+        tables: `layer.name` of the lake tables it reads itself, and `ledger`.
+        views: shared views it reads, without `views.`.
+        thresholds: names of the limits it judges by.
+    """
+
+    text: str
+    tables: frozenset[str]
+    views: frozenset[str]
+    thresholds: frozenset[str]
+
+
+@cache
+def query(folder: str, name: str) -> Query:
+    """The SQL file `assets/<folder>/<name>.sql`, parsed."""
+    where = f"assets/{folder}/{name}.sql"
+    place = files("assets") / folder / f"{name}.sql"
+    if not place.is_file():
+        raise CitylakeError(where, "there is no such file", "write it: one SELECT that returns the contract's columns and event_date")
+    text = place.read_text(encoding="utf-8")
+    try:
+        tree = sqlglot.parse_one(text, read="duckdb")
+    except sqlglot.errors.ParseError as error:
+        raise CitylakeError(where, f"not valid SQL: {str(error).splitlines()[0]}", "correct it") from error
+    found = [(t.db, t.name) for t in tree.find_all(exp.Table)]
+    unknown = sorted({db for db, _ in found} - {"", "views", *LAYERS})
+    if unknown:
+        raise CitylakeError(where, f"it reads schema {unknown[0]!r}", f"read {', '.join(LAYERS)} or views")
+    calls = (f for f in tree.find_all(exp.Anonymous) if f.name.lower() == "threshold")
+    return Query(
+        text=text,
+        tables=frozenset([f"{db}.{n}" for db, n in found if db in LAYERS] + [n for db, n in found if not db and n == LEDGER]),
+        views=frozenset(n for db, n in found if db == "views"),
+        thresholds=frozenset(str(f.expressions[0].this) for f in calls),
+    )
+
+
+@cache
+def closure(metric: str) -> tuple[Query, dict[str, Query]]:
+    """The metric's query and every shared view it leads to, the views in the order in which they must be made."""
+    top = query("metrics", metric)
+    graph: dict[str, frozenset[str]] = {}
+    todo = list(top.views)
+    while todo:
+        name = todo.pop()
+        if name not in graph:
+            graph[name] = query("views", name).views
+            todo.extend(graph[name])
+    return top, {name: query("views", name) for name in TopologicalSorter(_sorted(graph)).static_order()}
+
+
+def dependencies(metric: str) -> set[str]:
+    """Tables a metric reads, through shared views too: `refined.x`, `reference.x`, `metrics.x`, and `ledger`."""
+    top, views = closure(metric)
+    return set(top.tables).union(*(v.tables for v in views.values()))
+
+
+def thresholds_read(metric: str) -> set[str]:
+    """Names of the thresholds a metric judges by."""
+    top, views = closure(metric)
+    return set(top.thresholds).union(*(v.thresholds for v in views.values()))
+
+
+def order(names: Iterable[str]) -> list[str]:
+    """The metrics so that each comes after the metrics it reads; by name where free."""
+    wanted = set(names)
+    graph = {n: frozenset(d.removeprefix("metrics.") for d in dependencies(n) if d.startswith("metrics.")) & wanted for n in wanted}
+    return list(TopologicalSorter(_sorted(graph)).static_order())
+
+
+def _sorted(graph: dict[str, frozenset[str]]) -> dict[str, list[str]]:
+    return {name: sorted(graph[name]) for name in sorted(graph)}

@@ -1,0 +1,177 @@
+"""What a metric's SQL sees: one view per lake table it reads, the days asked for, the ledger, and the thresholds.
+
+No metric is named here and nothing is written to the lake.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import duckdb
+import polars as pl
+
+from assets.dependencies import LEDGER
+from schemas import ledger, registry
+from schemas.city import City
+from schemas.column import Kind
+from schemas.errors import SettingsError
+from schemas.lake import PARTITIONED, File, Lake
+from schemas.storage import s3_options
+
+if TYPE_CHECKING:
+    from schemas.column import Column
+
+TYPES: dict[Kind, str] = {
+    "string": "VARCHAR",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "bool": "BOOLEAN",
+    "instant": "TIMESTAMPTZ",
+    "local_time": "TIMESTAMP",
+    "date": "DATE",
+}
+QUARTER_S = 900
+
+MACROS = """
+-- A number as an exact decimal. Sums of it do not depend on the order in which threads meet the rows; sums of floats do.
+CREATE MACRO exact(x) AS CAST(x AS DECIMAL(38, 12));
+-- Whole microseconds from one instant to another, without the session's time zone.
+CREATE MACRO us_between(a, b) AS epoch_us(b) - epoch_us(a);
+"""
+
+
+def thresholds(lake: Lake) -> dict[str, float]:
+    """Every limit by name: the packaged defaults, overridden by the city's own `reference/thresholds`."""
+    packaged = pl.read_csv(files("schemas.reference") / "thresholds.csv")  # type: ignore[arg-type]
+    limits = dict(packaged.select("name", pl.col("value").cast(pl.Float64)).rows())
+    own = lake.scan("reference", "thresholds")
+    return limits if own is None else limits | dict(own.select("name", "value").sort("name", "value").collect().rows())
+
+
+def ledger_lines(lake: Lake) -> pl.DataFrame:
+    """The ledger's lines in force, with `day`: the events' own, or the day of receipt where a refused row told none."""
+    lines = ledger.lines(lake).with_columns(pl.coalesce("event_date", "received_date").alias("day"))
+    return lines.drop("recorded_at").sort(pl.all(), nulls_last=True)
+
+
+def files_of(lake: Lake, table: str, days: Sequence[date]) -> list[File]:
+    """The current files of a lake table: of some days where it is kept by day, else all of them."""
+    layer, name = table.split(".")
+    return lake.files(layer, name, sorted(days) if layer in PARTITIONED else None)
+
+
+def connect(
+    lake: Lake,
+    city: City,
+    days: Sequence[date],
+    tables: Iterable[str],
+    limits: Mapping[str, float] | None = None,
+    lookback_days: int = 0,
+    memory: str = "1GiB",
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that shows the lake as a metric's SQL sees it.
+
+    Schemas `refined`, `reference` and `metrics` hold a view per table of `tables`, over the files of the days and of
+    `lookback_days` before each; a table that does not exist yet is an empty one with its contract's types. Tables
+    `days(event_date, starts_at, ends_at, seconds)` and `quarters(event_date, quarter, bin_at, local_time, seconds)`
+    hold the requested local days; `ledger` the books, where asked for. Macros: `threshold(name)`, `exact(x)`,
+    `us_between(a, b)`; variable `zone`.
+    """
+    spill = os.path.join(tempfile.gettempdir(), f"citylake-duckdb-{os.getpid()}")
+    con = duckdb.connect(config={"memory_limit": memory, "temp_directory": spill, "TimeZone": "UTC"})
+    if lake.options is not None:
+        con.register_filesystem(_s3())
+    con.execute(MACROS)
+    con.execute("SET VARIABLE zone = " + _literal(city.zone))
+    cases = "".join(f" WHEN {_literal(n)} THEN {v!r}::DOUBLE" for n, v in sorted((limits or thresholds(lake)).items()))
+    con.execute(f"CREATE MACRO threshold(named) AS CASE named{cases} END")
+    _calendar(con, city, days)
+    for layer in ("refined", "reference", "metrics", "views"):
+        con.execute(f"CREATE SCHEMA {layer}")
+    wanted = with_lookback(days, lookback_days)
+    for table in sorted(tables):
+        if table == LEDGER:
+            _keep(con, LEDGER, ledger_lines(lake))
+        else:
+            con.execute(f"CREATE VIEW {table} AS {_relation(con, table, files_of(lake, table, wanted))}")
+    return con
+
+
+def with_lookback(days: Iterable[date], lookback_days: int) -> list[date]:
+    """The days and those before them that the contract looks back to, sorted."""
+    return sorted({d - timedelta(days=k) for d in days for k in range(lookback_days + 1)})
+
+
+def _relation(con: duckdb.DuckDBPyConnection, table: str, parts: Sequence[File]) -> str:
+    """A SELECT with the columns and types of the table's contract, over its files."""
+    layer = table.split(".")[0]
+    columns: tuple[Column, ...] = registry.table_contracts()[table].stage_columns(layer)
+    if not parts:
+        return f"SELECT {', '.join(_typed_null(c) for c in columns)} WHERE false"
+    hive = "true, hive_types={'event_date': DATE}" if layer in PARTITIONED else "false"
+    source = f"read_parquet([{', '.join(_literal(p.uri) for p in parts)}], hive_partitioning={hive}, union_by_name=true)"
+    held = set(con.sql(f"SELECT * FROM {source} LIMIT 0").columns)
+    return f"SELECT {', '.join(_quoted(c.name) if c.name in held else _typed_null(c) for c in columns)} FROM {source}"
+
+
+def _calendar(con: duckdb.DuckDBPyConnection, city: City, days: Sequence[date]) -> None:
+    """The requested local days, and their quarter hours as the wall clock shows them."""
+    utc = pl.Datetime("us", "UTC")
+    frame = pl.DataFrame(
+        [(d, city.day_start(d).timestamp(), city.day_start(d + timedelta(days=1)).timestamp()) for d in sorted(set(days))],
+        schema={"event_date": pl.Date, "from_s": pl.Float64, "to_s": pl.Float64},
+        orient="row",
+    ).with_columns((pl.col("to_s") - pl.col("from_s")).cast(pl.Int64).alias("seconds"))
+    instants = [(pl.col(c) * 1_000_000).cast(pl.Int64).cast(utc).alias(n) for c, n in (("from_s", "starts_at"), ("to_s", "ends_at"))]
+    calendar = frame.select("event_date", *instants, "seconds")
+    quarters = (
+        calendar.with_columns(pl.int_ranges(0, (pl.col("seconds") + QUARTER_S - 1) // QUARTER_S).alias("quarter"))
+        .explode("quarter")
+        .with_columns((pl.col("starts_at") + pl.duration(seconds=pl.col("quarter") * QUARTER_S)).alias("bin_at"))
+        .select(
+            "event_date",
+            "quarter",
+            "bin_at",
+            city.local(pl.col("bin_at")).alias("local_time"),
+            pl.min_horizontal(pl.lit(QUARTER_S), pl.col("seconds") - pl.col("quarter") * QUARTER_S).alias("seconds"),
+        )
+    )
+    _keep(con, "days", calendar)
+    _keep(con, "quarters", quarters)
+
+
+def _keep(con: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    con.register("incoming", frame.to_arrow())
+    con.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
+    con.unregister("incoming")
+
+
+def _s3() -> object:
+    import s3fs
+
+    options = s3_options()
+    if "aws_access_key_id" not in options:
+        raise SettingsError("AWS_ACCESS_KEY_ID", "it is not set, and the lake is on S3", "export it with AWS_SECRET_ACCESS_KEY")
+    return s3fs.S3FileSystem(
+        key=options.get("aws_access_key_id"),
+        secret=options.get("aws_secret_access_key"),
+        token=options.get("aws_session_token"),
+        endpoint_url=options.get("aws_endpoint_url"),
+        client_kwargs={"region_name": options["aws_region"]},
+        use_listings_cache=False,
+    )
+
+
+def _typed_null(column: "Column") -> str:
+    return f"NULL::{TYPES[column.kind]} AS {_quoted(column.name)}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

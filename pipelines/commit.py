@@ -1,0 +1,53 @@
+"""Makes a landing visible: quarantine, then ledger, then raw; raw last, because it says that a file is done.
+
+A landing that is cut short between these is done again to the same end, and each table takes it once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from pipelines.steps import Landing, Written
+from schemas import ledger
+from schemas.contract import QUARANTINE, arrow
+from schemas.lake import Step
+from schemas.ledger import Tally
+
+
+def commit(written: Sequence[Written], landing: Landing) -> list[Step]:
+    """Commit what was written, one step per file; returns the steps that this call completed in raw."""
+    lake, feed = landing.lake, landing.contract.name
+    by_file: dict[str, list[Written]] = {t.file.uri: [] for t in landing.todo}
+    for item in written:
+        by_file[item.uri].append(item)
+    raw, refused, lines = [], [], []
+    for todo in landing.todo:
+        mine = by_file[todo.file.uri]
+        step = Step(todo.app_id, todo.before, todo.after)
+        raw.append(replace(step, parts=tuple(p for w in mine for p in w.raw)))
+        refused.append(replace(step, parts=tuple(p for w in mine for p in w.quarantine)))
+        tallies = _by_day([t for w in mine for t in w.tallies], landing, todo.file.uri)
+        stem = f"{todo.app_id.split(':')[1]}-{todo.after}"
+        lines.append(replace(step, parts=(ledger.write(lake, stem, tallies, landing.at),)))
+    lake.append("quarantine", feed, quarantine_schema(), refused)
+    lake.append("ledger", "", ledger.arrow_schema(), lines)
+    return lake.append("raw", feed, landing.contract.arrow_schema("raw"), raw)
+
+
+def quarantine_schema() -> pa.Schema:
+    """Arrow schema of every quarantine table."""
+    return arrow(QUARANTINE)
+
+
+def _by_day(tallies: Sequence[Tally], landing: Landing, uri: str) -> list[Tally]:
+    """One line per day of a file; a file without rows has one line, so that the books show it was seen."""
+    out: dict = {}
+    for t in tallies:
+        sofar = out.get(t.event_date)
+        out[t.event_date] = t if sofar is None else replace(
+            sofar,
+            **{k: getattr(sofar, k) + getattr(t, k) for k in ("taken", "kept", "rejected", "late", "filtered")},
+        )
+    empty = Tally("land", landing.contract.name, None, 0, 0, source=uri, contract_version=landing.contract.version)
+    return list(out.values()) or [empty]

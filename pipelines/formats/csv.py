@@ -1,0 +1,92 @@
+"""CSV: every field as text; a line with the wrong number of fields costs itself, not its neighbours.
+
+Numbers, times and sentinels are read later (`pipelines.mapping`). Lines are rows: a quoted field
+holds no newline, so that files can be read in ranges and one stray quote cannot swallow a file.
+"""
+
+import io
+
+import numpy as np
+import polars as pl
+
+from pipelines.formats.decoded import Decoded, faults
+from pipelines.formats.lines import Lines
+from pipelines.sources.block import Source
+from schemas.rejection import Code
+
+QUOTED = r'"(?:[^"]|"")*"'
+
+
+def decode(lines: Lines, source: Source, header: tuple[str, ...]) -> Decoded:
+    """Decode a batch of lines into text columns named by `header`."""
+    has_quotes = b'"' in lines.data
+    if lines.encoding == "utf-8" and lines.is_utf8 and not has_quotes and b"\0" not in lines.data:
+        if _fields_per_line(lines, source.delimiter, len(header)).all():
+            frame = _parse(lines.data, lines.positions, source, header, quoted=False)
+            if frame is not None:
+                return Decoded((frame,), payloads=lines.payloads)
+    return _triage(lines, source, header)
+
+
+def _fields_per_line(lines: Lines, delimiter: str, wanted: int) -> np.ndarray:
+    starts, ends = lines.bounds
+    marks = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == ord(delimiter))
+    return np.searchsorted(marks, ends) - np.searchsorted(marks, starts) == wanted - 1
+
+
+def _parse(data: bytes, positions: pl.Series, source: Source, header: tuple[str, ...], quoted: bool) -> pl.DataFrame | None:
+    if positions.len() == 0:
+        return pl.DataFrame(schema={**dict.fromkeys(header, pl.String()), "_position": pl.Int64()})
+    try:
+        parsed = pl.read_csv(
+            io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")),
+            has_header=False,
+            schema=dict.fromkeys(header, pl.String()),
+            separator=source.delimiter,
+            quote_char='"' if quoted else None,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    return parsed.with_columns(positions.alias("_position")) if parsed.height == positions.len() else None
+
+
+def _triage(lines: Lines, source: Source, header: tuple[str, ...]) -> Decoded:
+    table = pl.DataFrame({"_position": lines.positions, "line": lines.texts()})
+    no_text = table["line"].is_null() | table["line"].str.contains("\0", literal=True).fill_null(False)
+    found = [faults(table["_position"].filter(no_text), Code.NOT_UTF8, f"{source.encoding} text without NUL")]
+    table = table.filter(~no_text)
+    bare = table["line"].str.replace_all(QUOTED, "")
+    delimiters = bare.str.count_matches(source.delimiter, literal=True)
+    fits = (delimiters == len(header) - 1) & ~bare.str.contains('"', literal=True)
+    bad = table.filter(~fits)
+    counted = (delimiters.filter(~fits) + 1).cast(pl.String) + " fields: " + bad["line"]
+    found.append(faults(bad["_position"], Code.MALFORMED, f"{len(header)} fields, quotes closed", counted))
+    frames, odd = _halved(table.filter(fits), source, header)
+    found.append(faults(odd["_position"], Code.MALFORMED, f"{len(header)} fields", odd["line"]))
+    return Decoded(frames, pl.concat(found).sort("_position"), lines.payloads)
+
+
+def _halved(table: pl.DataFrame, source: Source, header: tuple[str, ...]) -> tuple[tuple[pl.DataFrame, ...], pl.DataFrame]:
+    """Parse; where the parser disagrees about some line, halve until that line stands alone."""
+    joined = table["line"].str.join("\n").item() if table.height else ""
+    frame = _parse(joined.encode(), table["_position"], source, header, quoted=True)
+    if frame is not None:
+        return (frame,), table.clear()
+    if table.height == 1:
+        return (), table
+    half = table.height // 2
+    first, odd = _halved(table[:half], source, header)
+    second, odder = _halved(table[half:], source, header)
+    return first + second, pl.concat([odd, odder])
+
+
+def read_header(first_line: bytes, source: Source) -> tuple[str, ...]:
+    """The wire names: from the first line, or column_1.. where the file has no header."""
+    text = first_line.removeprefix(b"\xef\xbb\xbf").decode(source.encoding, "replace").rstrip("\r\n")
+    if not text:
+        return ()
+    row = pl.read_csv(io.BytesIO(text.encode()), has_header=False, infer_schema=False, separator=source.delimiter).row(0)
+    if not source.header:
+        return tuple(f"column_{i}" for i in range(1, len(row) + 1))
+    names = [(name or "").strip() for name in row]
+    return tuple(name or f"column_{i}" for i, name in enumerate(names, 1))

@@ -1,0 +1,177 @@
+"""JSON lines: one object a line. A clean batch is parsed once; a dirty one is triaged, still vectorised.
+
+Other JSON (arrays, envelopes) has formats of its own.
+"""
+
+import io
+import re
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from pipelines.formats.decoded import Decoded, faults
+from pipelines.formats.lines import Lines
+from pipelines.sources.block import EPOCHS, Source
+from schemas.contract import Contract
+from schemas.rejection import Code
+
+MAX_DEPTH = 1000
+INTEGERS, NUMBERS = ("UBIGINT", "BIGINT"), ("UBIGINT", "BIGINT", "DOUBLE")
+FITTING = {pl.Int64(): INTEGERS, pl.Float64(): NUMBERS, pl.String(): ("VARCHAR", *INTEGERS)}
+# what DuckDB reads and strict JSON does not: NaN, infinities, 65-bit integers, huge exponents, trailing commas
+SUSPECT = r"(?i)[:\[,]\s*[+-]?(nan|inf)|\d{19,}|\de\+?\d{3,}|,\s*[}\]]"
+
+Paths = dict[str, tuple[str, ...]]
+
+
+def paths(source: Source) -> Paths:
+    """Wire name -> path of keys. `a.b` goes into objects; a name that begins with / is taken as it is after it."""
+    return {w: (w[1:],) if w.startswith("/") else tuple(w.split(".")) for w in source.wire_names}
+
+
+def leaf_types(source: Source, contract: Contract) -> dict[str, pl.DataType]:
+    """The type each wire value is parsed as; text where it is used twice or translated."""
+    out: dict[str, pl.DataType] = {}
+    for field in source.fields:
+        kind = contract[field.target].kind
+        plain = len(field.wire) == 1 and not field.values and not any(isinstance(n, str) for n in field.nulls)
+        number = {"int": pl.Int64(), "float": pl.Float64()}.get(kind)
+        if kind == "int" and field.unit not in (None, contract[field.target].unit):
+            number = pl.Float64()
+        if kind == "instant" and field.format in EPOCHS:
+            number = pl.Int64()
+        leaf = number if plain and number is not None and source.decimal == "." and not source.thousands else pl.String()
+        for wire in field.wire:
+            out[wire] = leaf if out.get(wire, leaf) == leaf else pl.String()
+    return out
+
+
+def decode(lines: Lines, source: Source, contract: Contract) -> Decoded:
+    """Decode a batch of lines into wire columns."""
+    types, ways = leaf_types(source, contract), paths(source)
+    if lines.encoding == "utf-8":
+        frame = _strict(lines.data, lines.positions, types, ways)
+        if frame is not None:
+            return Decoded((frame,), payloads=lines.payloads)
+    return _triage(lines, types, ways)
+
+
+def _strict(data: bytes, positions: pl.Series, types: dict[str, pl.DataType], ways: Paths) -> pl.DataFrame | None:
+    """The whole buffer in one parse, or None where any line of it does not fit."""
+    if positions.len() == 0:
+        return pl.DataFrame(schema={**types, "_position": pl.Int64()})
+    try:
+        parsed = pl.read_ndjson(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")), schema=_schema(types, ways))
+    except pl.exceptions.PolarsError:
+        return None
+    if parsed.height != positions.len():
+        return None
+    columns = [_leaf(ways[w]).alias(w) for w in types]
+    return parsed.select(columns).with_columns(positions.alias("_position"))
+
+
+def _schema(types: dict[str, pl.DataType], ways: Paths) -> dict[str, pl.DataType]:
+    tree: dict = {}
+    for wire, dtype in types.items():
+        *parents, leaf = ways[wire]
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = dtype
+    def built(node: dict) -> dict[str, pl.DataType]:
+        return {k: pl.Struct(built(v)) if isinstance(v, dict) else v for k, v in node.items()}
+    return built(tree)
+
+
+def _leaf(way: tuple[str, ...]) -> pl.Expr:
+    value = pl.col(way[0])
+    for key in way[1:]:
+        value = value.struct.field(key)
+    return value
+
+
+def _triage(lines: Lines, types: dict[str, pl.DataType], ways: Paths) -> Decoded:
+    """Refuse what is no object; parse strictly what fits; read the rest as text."""
+    table = pl.DataFrame({"_position": lines.positions, "line": lines.texts()})
+    no_text = table["line"].is_null()
+    deep = pl.Series(_depth_over(lines, MAX_DEPTH))
+    found = [
+        faults(table["_position"].filter(no_text), Code.NOT_UTF8, "UTF-8 text"),
+        faults(table["_position"].filter(~no_text & deep), Code.OVER_LIMIT, f"at most {MAX_DEPTH} levels of nesting"),
+    ]
+    table = table.filter(~no_text & ~deep)
+    with duckdb.connect() as engine:
+        engine.execute("SET threads = 2")
+        is_object = _is_object(engine, table)
+        bad = table.filter(~is_object)
+        found.append(faults(bad["_position"], Code.MALFORMED, "a JSON object", bad["line"]))
+        table = table.filter(is_object)
+        fits = _fits(engine, table, types, ways)
+        frames = []
+        strict = _strict_lines(table.filter(fits), types, ways)
+        if strict is None:
+            fits = fits & ~table["line"].str.contains(SUSPECT)
+            strict = _strict_lines(table.filter(fits), types, ways)
+        if strict is None:
+            fits = pl.Series([False] * table.height, dtype=pl.Boolean)
+        else:
+            frames.append(strict)
+        if not fits.all():
+            frames.append(_as_text(engine, table.filter(~fits), types, ways))
+    return Decoded(tuple(frames), pl.concat(found).sort("_position"), lines.payloads)
+
+
+def _strict_lines(table: pl.DataFrame, types: dict[str, pl.DataType], ways: Paths) -> pl.DataFrame | None:
+    joined = table["line"].str.join("\n").item() if table.height else ""
+    return _strict(joined.encode(), table["_position"], types, ways)
+
+
+def _depth_over(lines: Lines, limit: int) -> np.ndarray:
+    """Whether a line nests deeper than `limit`; brackets inside texts count, which only errs on monsters."""
+    starts, ends = lines.bounds
+    raw = np.frombuffer(lines.data, np.uint8)
+    deep = np.zeros(starts.size, bool)
+    for index in np.flatnonzero(ends - starts > 2 * limit):  # a shorter line cannot open and close so many
+        line = raw[starts[index] : ends[index]]
+        step = ((line == 0x5B) | (line == 0x7B)).astype(np.int32) - ((line == 0x5D) | (line == 0x7D))
+        deep[index] = np.cumsum(step).max() > limit
+    return deep
+
+
+def _pointer(way: tuple[str, ...]) -> str:
+    return "'/" + "/".join(k.replace("~", "~0").replace("/", "~1").replace("'", "''") for k in way) + "'"
+
+
+def _is_object(engine: duckdb.DuckDBPyConnection, table: pl.DataFrame) -> pl.Series:
+    engine.register("lines", table.to_arrow())
+    # a line is judged whole before its type is asked for: json_type fails on what is no JSON
+    query = "SELECT CASE WHEN json_valid(line) THEN json_type(line) = 'OBJECT' ELSE false END AS ok FROM lines"
+    return engine.sql(query).pl()["ok"].fill_null(False)
+
+
+def _fits(engine: duckdb.DuckDBPyConnection, table: pl.DataFrame, types: dict[str, pl.DataType], ways: Paths) -> pl.Series:
+    """Whether every wanted value of a line has the JSON type that a strict parse takes."""
+    engine.register("lines", table.to_arrow())
+    asked = list(types)
+    parents = sorted({ways[w][:i] for w in asked for i in range(1, len(ways[w]))})
+    pointers = ", ".join([_pointer(ways[w]) for w in asked] + [_pointer(p) for p in parents])
+    wanted = [FITTING[types[w]] for w in asked] + [("OBJECT",)] * len(parents)
+    tests = " AND ".join(
+        f"coalesce(t[{i}] IN ('NULL', {', '.join(repr(n) for n in names)}), true)" for i, names in enumerate(wanted, 1)
+    )
+    return engine.sql(f"SELECT {tests} AS ok FROM (SELECT json_type(line, [{pointers}]) AS t FROM lines)").pl()["ok"]
+
+
+def _as_text(engine: duckdb.DuckDBPyConnection, table: pl.DataFrame, types: dict[str, pl.DataType], ways: Paths) -> pl.DataFrame:
+    engine.register("lines", table.to_arrow())
+    asked = list(types)
+    pointers = ", ".join(_pointer(ways[w]) for w in asked)
+    read = engine.sql(f"SELECT _position, json_extract_string(line, [{pointers}]) AS v FROM lines").pl()
+    return read.select(*(pl.col("v").list.get(i, null_on_oob=True).alias(w) for i, w in enumerate(asked)), "_position")
+
+
+def wire_head(data: bytes) -> list[str]:
+    """Names in the first line, for messages about a mapping that finds nothing."""
+    first = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', data.split(b"\n", 1)[0].decode(errors="replace"))
+    return list(dict.fromkeys(first))

@@ -1,0 +1,109 @@
+"""Lines of a buffer without copying them: where each begins and ends, and what it says as text.
+
+What a line means is the business of json_lines and csv.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+NEWLINE, RETURN = 0x0A, 0x0D
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a buffer.
+
+    Attributes:
+        data: UTF-8 (or, where a device misbehaved, anything) with LF line ends.
+        offset: position of the buffer's first byte in its source.
+        encoding: as declared; single-byte encodings become UTF-8 when read as text.
+    """
+
+    data: bytes
+    offset: int = 0
+    encoding: str = "utf-8"
+
+    @cached_property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Starts and ends (without line end) of the lines that are not blank."""
+        raw = np.frombuffer(self.data, np.uint8)
+        breaks = np.flatnonzero(raw == NEWLINE)
+        starts = np.concatenate(([0], breaks + 1))
+        ends = np.concatenate((breaks, [raw.size]))
+        if self.data.startswith(BOM) and self.offset == 0:
+            starts[0] = len(BOM)
+        filled = ends > starts
+        starts, ends = starts[filled], ends[filled]
+        if starts.size:
+            ends = ends - (raw[ends - 1] == RETURN)
+            filled = ends > starts
+            starts, ends = starts[filled], ends[filled]
+        return starts, ends
+
+    @property
+    def count(self) -> int:
+        """How many lines are not blank."""
+        return int(self.bounds[0].size)
+
+    @cached_property
+    def positions(self) -> pl.Series:
+        """Position of each line in its source."""
+        return pl.Series("_position", self.bounds[0] + self.offset, dtype=pl.Int64)
+
+    @cached_property
+    def is_utf8(self) -> bool:
+        """Whether the whole buffer is text; one bad line makes it false."""
+        if self.encoding != "utf-8":
+            return True
+        try:
+            self.data.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def raw(self) -> pl.Series:
+        """The lines as bytes, over the buffer itself."""
+        starts, ends = self.bounds
+        # views over line and gap alternate, so that one offsets array serves without a copy of the data
+        offsets = np.empty(2 * starts.size + 1, np.int64)
+        offsets[0:-1:2], offsets[1::2] = starts, ends
+        offsets[-1] = ends[-1] if ends.size else 0
+        array = pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), 2 * starts.size, [None, pa.py_buffer(offsets), pa.py_buffer(self.data)]
+        )
+        return pl.Series("line", array).gather_every(2)
+
+    def texts(self) -> pl.Series:
+        """The lines as text; null where the bytes are not."""
+        if self.encoding != "utf-8":
+            return Lines(self.data.decode(self.encoding, "replace").encode(), self.offset).raw().cast(pl.String)
+        if self.is_utf8:
+            return self.raw().cast(pl.String)
+        # no newline can be part of a broken character, so the lines of the repaired buffer are the same lines
+        repaired = Lines(self.data.decode(errors="replace").encode(), self.offset).raw().cast(pl.String)
+        doubtful = repaired.str.contains("\ufffd", literal=True).arg_true()
+        broken = [i for i, b in zip(doubtful, self.raw().gather(doubtful), strict=True) if not _is_text(b)]
+        return repaired.scatter(broken, None) if broken else repaired
+
+    def payloads(self, positions: pl.Series) -> pl.Series:
+        """The lines at these positions as text, bytes that are no text as \\xNN."""
+        index = self.positions.search_sorted(positions)
+        chosen = self.raw().gather(index)
+        if self.encoding != "utf-8":
+            return pl.Series("payload", [b.decode(self.encoding) for b in chosen], dtype=pl.String)
+        # only refused lines come here
+        shown = [b.decode(errors="backslashreplace") for b in chosen]
+        return pl.Series("payload", shown, dtype=pl.String)
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

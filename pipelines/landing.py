@@ -1,0 +1,32 @@
+"""Landing: bytes of any kind become conforming rows in raw, refused rows in quarantine, lines in the ledger.
+
+One line per verb. Where bytes come from is `sources`, what they mean `formats` and `mapping`.
+Batches never cross a shuffle; only descriptors do.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipelines.commit import commit
+from pipelines.sources.files import Split
+from pipelines.steps import Landing, conform, decode, read, write
+
+if TYPE_CHECKING:
+    import apache_beam as beam
+
+
+def build(pipeline: "beam.Pipeline", landing: Landing, splits: Sequence[Split]) -> "beam.PCollection":
+    """Add the landing of one source to a Beam pipeline; gives one `Step` per file it completed."""
+    import apache_beam as beam
+
+    return (
+        pipeline
+        | "splits" >> beam.Create(list(splits))
+        | "spread" >> beam.Reshuffle()
+        | "read" >> beam.FlatMap(read, landing)
+        | "decode" >> beam.Map(decode, landing)
+        | "conform" >> beam.Map(conform, landing)
+        | "write" >> beam.Map(write, landing)
+        | "gather" >> beam.combiners.ToList()
+        | "commit" >> beam.FlatMap(commit, landing)
+    )

@@ -1,0 +1,66 @@
+"""Writes what a simulated city says of itself: citylake.toml and the reference tables.
+
+How settings are read is not said here.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from schemas.city import City
+
+EVER = "2000-01-01T00:00:00Z"
+
+TOML = """\
+# A simulated city. The truth behind its feeds is in truth/.
+[city]
+name = "{name}"
+time_zone = "{zone}"
+h3_resolution = {resolution}
+
+[lake]
+root = "lake"
+
+[reference]
+sensors = "reference/sensors.csv"
+meters = "reference/meters.csv"
+
+[feeds.traffic_flow.sources.detectors]
+uri = "inbox/traffic_flow/*.jsonl*"
+format = "json_lines"
+
+[feeds.meter_readings.sources.utility]
+uri = "inbox/meter_readings/*.csv"
+format = "csv"
+
+[feeds.meter_readings.sources.utility.columns]
+meter_id = "meter"
+ended_at = {{ from = "read_at", format = "%Y-%m-%d %H:%M:%S", time_zone = "{zone}" }}
+interval_s = {{ constant = 1800 }}
+energy_kwh = {{ from = "wh", unit = "Wh" }}
+quality = {{ from = "quality", values = {{ "V" = "valid", "E" = "estimated" }} }}
+
+[feeds.emergency_calls.sources.dispatch]
+uri = "inbox/emergency_calls/*.jsonl"
+format = "json_lines"
+
+[feeds.emergency_calls.sources.outer]
+uri = "inbox/emergency_calls/*.parquet"
+format = "parquet"
+"""
+
+SENSOR_COLUMNS = (
+    "sensor_id", "valid_from", "kind", "road", "direction", "district", "lanes", "free_flow_kmh", "segment_km",
+    "effective_length_m", "lat", "lon", "speed_factor", "occupancy_factor", "clock_offset_s",
+)  # fmt: skip
+METER_COLUMNS = ("meter_id", "valid_from", "meter_class", "district", "energy_factor", "clock_offset_s")
+
+
+def write_settings(folder: Path, city: City, sensors: pl.DataFrame, meters: pl.DataFrame) -> Path:
+    """Write citylake.toml and reference/*.csv under folder; give the settings' path."""
+    (folder / "reference").mkdir(parents=True, exist_ok=True)
+    for name, table, columns in (("sensors", sensors, SENSOR_COLUMNS), ("meters", meters, METER_COLUMNS)):
+        table.with_columns(valid_from=pl.lit(EVER)).select(columns).write_csv(folder / "reference" / f"{name}.csv")
+    path = folder / "citylake.toml"
+    path.write_text(TOML.format(name=city.name, zone=city.zone, resolution=city.h3_resolution), encoding="utf-8")
+    return path

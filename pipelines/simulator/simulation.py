@@ -1,0 +1,177 @@
+"""simulate(): a city's days, written as the files its devices would send, with the truth beside them.
+
+What each feed looks like is said in its own module; this one only goes through the days.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulator import detectors, emergency_calls, households, meter_readings, traffic_flow, truth
+from pipelines.simulator.faults import KINDS, FaultRates
+from pipelines.simulator.outbox import Outbox
+from pipelines.simulator.sent import Sent
+from pipelines.simulator.settings_file import write_settings
+from schemas.city import City
+
+SHARES = {"traffic_flow": 0.87, "meter_readings": 0.126, "emergency_calls": 0.004}
+DEFAULT_RATES = FaultRates()
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What was written.
+
+    Attributes:
+        lines: per feed, lines (rows, for Parquet) written.
+        faults: per feed, rows touched by kind of fault.
+        books: per feed, what a right lake counts: taken, rejected, repeated, superseded.
+    """
+
+    folder: Path
+    settings: Path
+    truth: Path
+    lines: dict[str, int]
+    files: int
+    bytes: int
+    faults: dict[str, dict[str, int]]
+    books: dict[str, dict[str, int]]
+    seconds: float
+
+
+@dataclass
+class _Post:
+    """The outboxes, and what has been gathered for the truth so far."""
+
+    boxes: dict[str, Outbox]
+    truth_folder: Path
+    tables: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    faults: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in SHARES})
+    books: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in SHARES})
+
+    def take(self, feed: str, box: str, sent: Sent | None, day: date, tables: Callable[[Sent], dict[str, pl.DataFrame]]) -> None:
+        """Queue lines, keep the day's truth and write its keys."""
+        if sent is None:
+            return
+        self.boxes[box].add(sent.lines)
+        self.faults[feed] += sent.faults
+        self.books[feed] += sent.books
+        path = self.truth_folder / "keys" / feed / f"{box}-{day}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sent.keys.write_parquet(path, compression="lz4")
+        for name, table in tables(sent).items():
+            self.tables.setdefault(name, []).append(table.select(pl.lit(day).alias("event_date"), pl.all()))
+
+
+def simulate(
+    folder: Path,
+    city: City,
+    start: date,
+    days: int,
+    events: int,
+    seed: int,
+    faults: FaultRates | None = DEFAULT_RATES,
+    progress: Progress | None = None,
+) -> Simulated:
+    """Write `days` local days of a city from `start` on under `folder`: inbox, reference, citylake.toml, truth.
+
+    Args:
+        events: about how many rows over the three feeds; the city gets as many devices as make them.
+        seed: same seed and arguments, same bytes.
+        faults: how often each fault happens; None for a city without faults.
+        progress: called with (what, done, of) after each day.
+    """
+    began, rates = time.perf_counter(), faults or FaultRates.none()
+    folder = Path(folder)
+    bounds = [int(city.day_start(start + timedelta(days=i)).timestamp()) for i in range(days + 1)]
+    seconds = bounds[-1] - bounds[0]
+    wanted = {feed: events * share for feed, share in SHARES.items()}
+    sensors = detectors.lay_out(np.random.default_rng([seed, 1]), int(wanted["traffic_flow"]), seconds, rates)
+    meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), seconds, rates)
+    settings = write_settings(folder, city, sensors, meters)
+    post = _Post(_boxes(folder / "inbox", rates, seed), folder / "truth")
+    calls_a_day = wanted["emergency_calls"] / days
+    for number, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        day, rng = start + timedelta(days=number), np.random.default_rng([seed, 3, number])
+        if number == 0:
+            _backlogs(post, rng, city, sensors, meters, begin, rates, wanted, start - timedelta(days=14))
+        sent = traffic_flow.day(rng, city, sensors, begin, end, rates)
+        post.take("traffic_flow", "traffic_flow", sent, day, lambda s, b=begin: truth.traffic(s.truth, sensors, b))
+        sent = meter_readings.day(rng, city, meters, begin, end, rates)
+        post.take("meter_readings", "meter_readings", sent, day, lambda s, b=begin, e=end: truth.energy(s.truth, meters, b, e))
+        for desk, sent in emergency_calls.day(rng, city, begin, end, rates, calls_a_day).items():
+            post.take("emergency_calls", desk, sent, day, lambda s: truth.response(s.truth))
+        for box in post.boxes.values():
+            box.send(begin, end)
+        if progress:
+            progress("simulate", number + 1, days)
+    for box in post.boxes.values():
+        box.close(bounds[-1])
+    return _told(folder, settings, post, began)
+
+
+def _boxes(inbox: Path, rates: FaultRates, seed: int) -> dict[str, Outbox]:
+    def box(number: int, feed: str, suffix: str, slot_s: int = 90_000, **more: object) -> Outbox:
+        return Outbox(inbox / feed, suffix, slot_s, np.random.default_rng([seed, 4, number]), ragged=rates.files, **more)  # type: ignore[arg-type]
+
+    return {
+        "traffic_flow": box(0, "traffic_flow", ".jsonl", slot_s=6 * 3600, every_gzip=4),
+        "meter_readings": box(1, "meter_readings", ".csv", header=meter_readings.HEADER),
+        "dispatch": box(2, "emergency_calls", ".jsonl"),
+        "outer": box(3, "emergency_calls", ".parquet"),
+    }
+
+
+def _backlogs(
+    post: _Post,
+    rng: np.random.Generator,
+    city: City,
+    sensors: pl.DataFrame,
+    meters: pl.DataFrame,
+    begin: int,
+    rates: FaultRates,
+    wanted: dict[str, float],
+    day: date,
+) -> None:
+    before = int(city.day_start(day).timestamp())
+    sent = traffic_flow.backlog(rng, city, sensors, begin, before, rates, int(wanted["traffic_flow"]))
+    post.take("traffic_flow", "traffic_flow", sent, day, lambda s: truth.traffic(s.truth, sensors, before))
+    after = int(city.day_start(day + timedelta(days=1)).timestamp())
+    few = meter_readings.backlog(rng, city, meters, begin, (before, after), rates, int(wanted["meter_readings"]))
+    if few is not None:
+        post.take("meter_readings", "meter_readings", few[0], day, lambda s: truth.energy(s.truth, few[1], before, after))
+    sent = emergency_calls.backlog(rng, city, begin, (before, after), rates, int(wanted["emergency_calls"]))
+    post.take("emergency_calls", "dispatch", sent, day, lambda s: truth.response(s.truth))
+
+
+def _told(folder: Path, settings: Path, post: _Post, began: float) -> Simulated:
+    """Write the truth's tables, faults and books, and tell what was made."""
+    for name, parts in post.tables.items():
+        pl.concat(parts).write_parquet(post.truth_folder / f"{name}.parquet")
+    boxes = post.boxes
+    told = {
+        feed: {k: {"rows": n, "destroys": KINDS[k].destroys, "is": KINDS[k].doc} for k, n in sorted(c.items()) if n}
+        for feed, c in post.faults.items()
+    }
+    files = {name: box.marks for name, box in boxes.items()}
+    (post.truth_folder / "faults.json").write_text(json.dumps({"rows": told, "files": files}, indent=1))
+    (post.truth_folder / "books.json").write_text(json.dumps(post.books, indent=1))
+    return Simulated(
+        folder=folder,
+        settings=settings,
+        truth=post.truth_folder,
+        lines={f: sum(b.lines for n, b in boxes.items() if b.folder.name == f) for f in SHARES},
+        files=sum(b.files for b in boxes.values()),
+        bytes=sum(b.bytes for b in boxes.values()),
+        faults={f: {k: n for k, n in c.items() if n} for f, c in post.faults.items()},
+        books={f: dict(c) for f, c in post.books.items()},
+        seconds=time.perf_counter() - began,
+    )

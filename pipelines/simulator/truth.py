@@ -1,0 +1,126 @@
+"""What the lake's metrics should say: the simulated city's truth, in the metrics' own columns.
+
+Computed from the true events, never from the wire. `damaged_n` of `n` rows in a cell were destroyed by a fault.
+"""
+
+import polars as pl
+
+from pipelines.simulator.sent import instant
+
+PHASES = {
+    "call_processing": ("received_at", "dispatched_at"),
+    "turnout": ("dispatched_at", "en_route_at"),
+    "travel": ("en_route_at", "on_scene_at"),
+    "total": ("received_at", "on_scene_at"),
+}
+BOOKS = (pl.len().alias("n"), pl.col("is_destroyed").sum().alias("damaged_n"))
+
+
+def _binned(start: int, width: int) -> pl.Expr:
+    return start + (pl.col("at") - start) // width * width
+
+
+def _total_or_null(name: str) -> pl.Expr:
+    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
+
+
+def traffic(truth: pl.DataFrame, sensors: pl.DataFrame, start: int) -> dict[str, pl.DataFrame]:
+    """`traffic_15min` and `traffic_hourly` of one day; formulas as in schemas/metrics/traffic_15min.py."""
+    at_sensor = sensors.select("sensor_id", "segment_km", "free_flow_kmh", "effective_length_m")
+    summed = truth.group_by("sensor_id", bin_s=_binned(start, 900), maintain_order=True).agg(
+        *BOOKS,
+        volume_veh=pl.col("count").sum().cast(pl.Float64),
+        speed_weight=pl.col("count").filter(pl.col("speed").is_not_null()).sum().cast(pl.Float64),
+        speed_sum_kmh=(pl.col("count") * pl.col("speed")).sum(),
+        slowness_sum_h_km=(pl.col("count") / pl.col("speed")).sum(),
+        occupied_s=(pl.col("occupancy") * pl.col("interval_s")).sum(),
+        occupancy_observed_s=pl.col("interval_s").sum().cast(pl.Float64),
+    )
+    quarters = _ratios(summed.join(at_sensor, on="sensor_id", how="left", maintain_order="left"), 4).with_columns(
+        vehicle_h=pl.col("vehicle_km") / pl.col("space_mean_speed_kmh"),
+        delay_veh_h=(
+            pl.col("vehicle_km") / pl.col("space_mean_speed_kmh") - pl.col("vehicle_km") / pl.col("free_flow_kmh")
+        ).clip(0),
+    )
+    parts = ("volume_veh", "speed_weight", "speed_sum_kmh", "slowness_sum_h_km", "occupied_s", "occupancy_observed_s")
+    hours = quarters.group_by("sensor_id", bin_s=start + (pl.col("bin_s") - start) // 3600 * 3600, maintain_order=True).agg(
+        pl.col("n", "damaged_n", *parts).sum(),
+        _total_or_null("vehicle_h"),
+        _total_or_null("delay_veh_h"),
+        pl.col("segment_km", "free_flow_kmh", "effective_length_m").first(),
+        peak_hour_factor=pl.col("volume_veh").sum() / (4 * pl.col("volume_veh").max()),
+    )
+    hourly = _ratios(hours, 1).with_columns(pl.col("peak_hour_factor").fill_nan(None))
+    return {"traffic_15min": _placed(quarters), "traffic_hourly": _placed(hourly)}
+
+
+def _ratios(frame: pl.DataFrame, bins_per_hour: int) -> pl.DataFrame:
+    moved = pl.col("speed_weight") > 0
+    return frame.with_columns(
+        flow_veh_h=bins_per_hour * pl.col("volume_veh"),
+        vehicle_km=pl.col("volume_veh") * pl.col("segment_km"),
+        space_mean_speed_kmh=pl.when(moved).then(pl.col("speed_weight") / pl.col("slowness_sum_h_km")),
+        time_mean_speed_kmh=pl.when(moved).then(pl.col("speed_sum_kmh") / pl.col("speed_weight")),
+        occupancy_share=pl.col("occupied_s") / pl.col("occupancy_observed_s"),
+    ).with_columns(
+        density_veh_km=pl.col("flow_veh_h") / pl.col("space_mean_speed_kmh"),
+        density_occupancy_veh_km=1000 * pl.col("occupancy_share") / pl.col("effective_length_m"),
+    )
+
+
+def _placed(frame: pl.DataFrame) -> pl.DataFrame:
+    dropped = [c for c in ("segment_km", "free_flow_kmh", "effective_length_m", "bin_s") if c in frame.columns]
+    return frame.with_columns(bin_at=instant("bin_s")).drop(dropped)
+
+
+def energy(truth: pl.DataFrame, meters: pl.DataFrame, start: int, end: int) -> dict[str, pl.DataFrame]:
+    """`energy_load_30min` and `energy_daily` of one day; formulas as in schemas/metrics/energy_daily.py."""
+    index = truth["meter"]
+    rows = truth.with_columns(
+        meter_class=meters["meter_class"].gather(index), district=meters["district"].gather(index), direction=pl.lit("delivered")
+    )
+    cell = ["meter_class", "district", "direction"]
+    halves = rows.group_by(*cell, bin_s=_binned(start, 1800), maintain_order=True).agg(
+        *BOOKS,
+        meters=pl.len(),
+        energy_kwh=pl.col("energy_kwh").sum(),
+        estimated_kwh=pl.col("energy_kwh").filter(pl.col("is_estimated")).sum(),
+        load_kw=pl.col("energy_kwh").sum() / 0.5,
+    )
+    peaks = rows.group_by(*cell, "meter", maintain_order=True).agg(peak=pl.col("energy_kwh").max() / 0.5)
+    hours = (end - start) / 3600
+    daily = halves.group_by(cell, maintain_order=True).agg(
+        pl.col("n", "damaged_n", "energy_kwh", "estimated_kwh").sum(),
+        meters=pl.col("meters").max(),
+        peak_kw=pl.col("load_kw").max(),
+        base_load_kw=pl.col("load_kw").quantile(0.05, "linear"),
+    )
+    summed = peaks.group_by(cell).agg(sum_of_peaks_kw=pl.col("peak").sum())
+    daily = daily.join(summed, on=cell, maintain_order="left").with_columns(
+        load_factor=pl.col("energy_kwh") / (pl.col("peak_kw") * hours),
+        coincidence_share=pl.col("peak_kw") / pl.col("sum_of_peaks_kw"),
+        diversity_factor=pl.col("sum_of_peaks_kw") / pl.col("peak_kw"),
+    )
+    return {"energy_load_30min": _placed(halves), "energy_daily": daily}
+
+
+def response(truth: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """`response_times_daily` of one day: per incident the unit that arrived first."""
+    cell = ["district", "priority"]
+    spoilt = pl.col("is_destroyed") & ~pl.col("is_place_wrong")
+    incidents = (
+        truth.with_columns(is_spoilt=spoilt.any().over("incident_id"))
+        .sort("on_scene_at", nulls_last=True, maintain_order=True)
+        .unique("incident_id", keep="first", maintain_order=True)
+        .with_columns((pl.col(b) - pl.col(a)).alias(name) for name, (a, b) in PHASES.items())
+    )
+    return {
+        "response_times_daily": incidents.sort(cell).group_by(cell, maintain_order=True).agg(
+            pl.len().alias("n"),
+            pl.col("is_spoilt").sum().alias("damaged_n"),
+            pl.col("on_scene_at").is_not_null().mean().alias("coverage_share"),
+            *(pl.col(p).count().alias(f"{p}_n") for p in PHASES),
+            *(pl.col(p).sum().cast(pl.Float64).alias(f"{p}_sum_s") for p in PHASES),
+            *(pl.col(p).quantile(q / 100, "linear").alias(f"{p}_p{q}_s") for p in PHASES for q in (50, 90)),
+        )
+    }  # fmt: skip

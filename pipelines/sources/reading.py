@@ -1,0 +1,197 @@
+"""Bytes of a split as whole lines, chunk by chunk; gzip and zip bounded against bombs.
+
+Which splits there are is `files`; what a line says is the formats'.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipelines.formats import csv
+from pipelines.sources.block import Source
+from pipelines.sources.files import Limits, Split, line_ends, open_binary
+from schemas.errors import SourceError
+
+STEP = 1 << 20
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Whole lines of a split.
+
+    Attributes:
+        offset: position of the first byte in the (decompressed) source.
+        broken: why reading stopped here, where it did; the chunk is then the last.
+        long: positions of lines over the limit; their bytes are left out.
+    """
+
+    split: Split
+    data: bytes
+    offset: int
+    header: tuple[str, ...] = ()
+    member: str = ""
+    broken: str | None = None
+    over_limit: bool = False
+    long: tuple[int, ...] = ()
+
+
+def chunks(split: Split, source: Source, limits: Limits) -> Iterator[Chunk]:
+    """The chunks of a split of lines."""
+    if split.broken:
+        yield Chunk(split, b"", split.start, broken=split.broken)
+        return
+    if not split.compression:
+        yield _range(split, limits)
+        return
+    streams = _gzip(split) if split.compression == "gzip" else _zip(split)
+    for member, stream in streams:
+        yield from _stream(split, member, stream, source, limits)
+
+
+def _range(split: Split, limits: Limits) -> Chunk:
+    """Lines that begin within [start, end): the one cut by `start` is the split before's."""
+    with open_binary(split.file.uri) as handle:
+        at = split.start
+        if at > 0:
+            handle.seek(at - 1)
+            data = handle.read(split.end - at + 1)
+            at -= 1
+            if at + len(data) < split.end:
+                raise _shorter(split)
+            first = data.find(split.newline)
+            if first < 0:  # inside one line that began before
+                return Chunk(split, b"", split.start, split.header)
+            data, at = data[first + 1 :], at + first + 1
+        else:
+            data = handle.read(split.end)
+            if len(data) < split.end:
+                raise _shorter(split)
+        if data and not data.endswith(split.newline):
+            tail = bytearray()
+            while len(tail) <= limits.line_bytes:
+                # what was appended after the file was listed belongs to a later landing
+                more = handle.read(min(STEP, split.file.size - handle.tell()))
+                cut = more.find(split.newline)
+                tail += more[: cut + 1] if cut >= 0 else more
+                if cut >= 0 or not more:
+                    break
+            data += bytes(tail)
+    if split.newline == b"\r":
+        data = data.replace(b"\r", b"\n")
+    data, long = _without_long_lines(data, at, limits)
+    return Chunk(split, data, at, split.header, long=long)
+
+
+def _shorter(split: Split) -> SourceError:
+    return SourceError(split.file.uri, "the file became shorter while it was read", "land it again when it is at rest")
+
+
+def _without_long_lines(data: bytes, offset: int, limits: Limits) -> tuple[bytes, tuple[int, ...]]:
+    """Blank out lines over the limit, so that the positions of the others stay."""
+    if len(data) <= limits.line_bytes:
+        return data, ()
+    long, start = [], 0
+    # hops from newline to newline over stretches as long as the limit: a few steps a chunk, not one a line
+    while len(data) - start > limits.line_bytes:
+        end = data.rfind(b"\n", start, start + limits.line_bytes + 1)
+        if end >= 0:
+            start = end + 1
+            continue
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        long.append(offset + start)
+        data = data[:start] + b"\n" * (end - start) + data[end:]
+        start = end + 1
+    return data, tuple(long)
+
+
+Bytes = Iterator[tuple[bytes, int]]
+"""Decompressed pieces, each with the compressed bytes read so far."""
+
+
+def _gzip(split: Split) -> Iterator[tuple[str, Bytes]]:
+    def pieces() -> Bytes:
+        with open_binary(split.file.uri) as handle:
+            inflate, begun, read = zlib.decompressobj(wbits=31), False, 0
+            while block := handle.read(STEP):
+                read += len(block)
+                while block:
+                    begun = True
+                    yield inflate.decompress(block, 4 * STEP), read
+                    block = inflate.unconsumed_tail
+                    if inflate.eof:  # a gzip file may hold several members, and zeros after the last
+                        block = inflate.unused_data.lstrip(b"\0")
+                        inflate, begun = zlib.decompressobj(wbits=31), False
+            if begun:
+                yield inflate.flush(), read
+                if not inflate.eof:
+                    raise EOFError("the gzip stream ends too early")
+
+    yield "", pieces()
+
+
+def _zip(split: Split) -> Iterator[tuple[str, Bytes]]:
+    with open_binary(split.file.uri) as handle, zipfile.ZipFile(handle) as archive:
+        for info in archive.infolist():
+            hidden = info.filename.startswith("__MACOSX/") or info.filename.rsplit("/", 1)[-1].startswith(".")
+            if info.is_dir() or hidden:
+                continue
+
+            def pieces(info: zipfile.ZipInfo = info) -> Bytes:
+                with archive.open(info) as member:
+                    while piece := member.read(STEP):
+                        yield piece, max(info.compress_size, 1)
+
+            yield info.filename, pieces()
+
+
+def _stream(split: Split, member: str, pieces: Bytes, source: Source, limits: Limits) -> Iterator[Chunk]:
+    """Cut a decompressed stream into chunks of whole lines."""
+    held, offset, total, header, newline, first = bytearray(), 0, 0, (), b"\n", True
+    broken, over = None, False
+    try:
+        for piece, compressed in pieces:
+            held += piece
+            total += len(piece)
+            if total > limits.decompressed_bytes or (total > 64 * STEP and total > limits.ratio * compressed):
+                broken, over = f"{total} bytes out of {compressed}", True
+                break
+            if len(held) < limits.chunk_bytes:
+                continue
+            if first:
+                newline, header, skip = _opening(bytes(held[: limits.line_bytes]), source)
+                del held[:skip]
+                offset, first = offset + skip, False
+            end = held.rfind(newline) + 1
+            if end:
+                yield _chunk(split, member, bytes(held[:end]), offset, header, newline, limits)
+                del held[:end]
+                offset += end
+            elif len(held) > limits.chunk_bytes + limits.line_bytes:
+                broken, over = f"a line of more than {len(held)} bytes", True
+                break
+    except (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        broken = " ".join(str(error).split())[:200] or type(error).__name__
+    if first:
+        newline, header, skip = _opening(bytes(held[: limits.line_bytes]), source)
+        del held[:skip]
+        offset += skip
+    if broken:  # the line that was being read when it broke is part of the broken rest
+        del held[held.rfind(newline) + 1 :]
+    last = _chunk(split, member, bytes(held), offset, header, newline, limits)
+    yield Chunk(split, last.data, offset, header, member, broken, over, last.long)
+
+
+def _opening(head: bytes, source: Source) -> tuple[bytes, tuple[str, ...], int]:
+    newline, first_line = line_ends(head)
+    if source.format != "csv":
+        return newline, (), 0
+    return newline, csv.read_header(first_line, source), len(first_line) if source.header else 0
+
+
+def _chunk(split: Split, member: str, data: bytes, offset: int, header: tuple[str, ...], newline: bytes, limits: Limits) -> Chunk:
+    if newline == b"\r":
+        data = data.replace(b"\r", b"\n")
+    data, long = _without_long_lines(data, offset, limits)
+    return Chunk(split, data, offset, header, member, long=long)

@@ -1,0 +1,91 @@
+"""Texts and numbers become UTC instants: ISO 8601, epochs, patterns, wall clocks of a zone.
+
+Which column holds a time, and whether it is plausible, is not decided here.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.sources.block import EPOCHS
+
+YEARS_68_TO_10000_US = (-6.0e16, 2.53e17)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How a source writes time.
+
+    Attributes:
+        format: "iso", an epoch of `EPOCHS`, or a strftime pattern.
+        zone: IANA zone of times without an offset.
+        ambiguous: which of the two instants a doubled wall-clock hour means, or "reject".
+        nonexistent: "reject" a skipped wall-clock hour, or "shift" it on by the hour that was skipped.
+    """
+
+    format: str = "iso"
+    zone: str = "UTC"
+    ambiguous: str = "earliest"
+    nonexistent: str = "reject"
+
+    def instants(self, values: pl.Series) -> pl.Series:
+        """UTC instants of a column of texts, numbers or timestamps; null where a value cannot be read."""
+        if isinstance(values.dtype, pl.Datetime):
+            at = values.cast(pl.Datetime("us", values.dtype.time_zone))
+            return at.dt.convert_time_zone("UTC") if values.dtype.time_zone else self.settled(at)
+        if self.format in EPOCHS:
+            return self._epoch(values)
+        texts = values.cast(pl.String)
+        return self._iso(texts) if self.format == "iso" else self._pattern(texts)
+
+    def wall_clock(self, texts: pl.Series) -> pl.Series:
+        """The times as written, where they carry no offset."""
+        if isinstance(texts.dtype, pl.Datetime):
+            return texts.dt.replace_time_zone(None)
+        if self.format == "iso":
+            return _naive_iso(texts.cast(pl.String))
+        if self.format in EPOCHS or "%z" in self.format:
+            return pl.Series(texts.name, [None] * texts.len(), pl.Datetime("us"))
+        return texts.cast(pl.String).str.to_datetime(self.format, time_unit="us", strict=False)
+
+    def _epoch(self, values: pl.Series) -> pl.Series:
+        number = values.cast(pl.Float64, strict=False) * EPOCHS[self.format]
+        low, high = YEARS_68_TO_10000_US
+        inside = number.is_between(low, high) & number.is_finite()
+        return number.set(~inside.fill_null(False), None).cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
+
+    def _pattern(self, texts: pl.Series) -> pl.Series:
+        if "%z" in self.format or self.format.endswith("Z"):
+            return texts.str.to_datetime(self.format, time_unit="us", time_zone="UTC", strict=False)
+        return self.settled(texts.str.to_datetime(self.format, time_unit="us", strict=False))
+
+    def _iso(self, texts: pl.Series) -> pl.Series:
+        # the common form alone parses three times faster; the others read only what it leaves
+        at = texts.str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", time_zone="UTC", strict=False)
+        if at.null_count() == texts.null_count():
+            return at
+        left = at.is_null() & texts.is_not_null()
+        rest = texts.filter(left)
+        offset = rest.str.replace(" ", "T", literal=True).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+        if offset.null_count():
+            offset = offset.zip_with(offset.is_not_null(), self.settled(_naive_iso(rest)))
+        return at.scatter(left.arg_true(), offset)
+
+    def settled(self, naive: pl.Series) -> pl.Series:
+        """Wall-clock times of the zone as instants; null for a skipped hour that is not shifted."""
+        ambiguous = "null" if self.ambiguous == "reject" else self.ambiguous
+        at = naive.dt.replace_time_zone(self.zone, ambiguous=ambiguous, non_existent="null")
+        if self.nonexistent == "shift" and at.null_count() > naive.null_count():
+            hour = pl.duration(hours=1, eager=True)[0]
+            before = (naive - hour).dt.replace_time_zone(self.zone, ambiguous=ambiguous, non_existent="null")
+            at = at.zip_with(at.is_not_null(), before + hour)
+        return at.dt.convert_time_zone("UTC")
+
+
+def _naive_iso(texts: pl.Series) -> pl.Series:
+    plain = texts.str.replace(" ", "T", literal=True)
+    full = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    if full.null_count() == texts.null_count():
+        return full
+    minutes = plain.str.to_datetime("%Y-%m-%dT%H:%M", time_unit="us", strict=False)
+    return full.zip_with(full.is_not_null(), minutes)

@@ -1,0 +1,202 @@
+"""Writes the data dictionary, docs/dictionary.md, from the registry: what each table and column means.
+
+Nothing is declared here; prose about how to use the lake belongs in README.md.
+"""
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from schemas import ledger, registry
+from schemas.column import IDENTIFIER, Column
+from schemas.contract import QUARANTINE, STAGE_COLUMNS, Contract
+from schemas.errors import CitylakeError
+from schemas.odcs import TABLES
+from schemas.rejection import MEANING
+from schemas.units import CONVERSIONS
+
+THRESHOLDS = Path(__file__).parent / "reference" / "thresholds.csv"
+
+HEAD = """# Data dictionary
+
+Generated from the contracts in `schemas/` by `make docs`; edit those, not this page.
+
+Instants are UTC with microseconds; `local_time` is the wall clock of the city's zone; shares run from 0 to 1;
+`required` columns are never empty. Bounds are inclusive. Every table is partitioned by `event_date` unless said otherwise.
+"""
+
+TITLES = {"feed": "Feeds", "reference": "Reference tables", "metric": "Metrics"}
+
+
+def text() -> str:
+    """The whole dictionary as Markdown."""
+    contracts = {layer: registry.contracts(layer) for layer in TITLES}
+    return "\n".join(
+        [
+            HEAD,
+            *_contents(contracts),
+            *(line for layer, found in contracts.items() for line in _chapter(layer, found.values())),
+            *_stages(),
+            "## Quarantine",
+            "",
+            "`quarantine/<feed>`: every refused row, as it came, and why.",
+            "",
+            *_columns(QUARANTINE),
+            "## Ledger",
+            "",
+            "`ledger`, not partitioned: taken = kept + rejected + repeated + superseded, for every stage, source and day.",
+            "",
+            *_columns(ledger.COLUMNS),
+            "## Rejection codes",
+            "",
+            "A refused row carries one: the first fault found, column by column in the contract's order, then time, then row rules.",
+            "",
+            *_table(("code", "meaning"), ((f"`{code}`", meaning) for code, meaning in MEANING.items())),
+            *_thresholds(),
+            *_units(),
+        ]
+    )
+
+
+def _contents(contracts: dict[str, dict[str, Contract]]) -> list[str]:
+    rows = [
+        (f"[{name}](#{name})", TITLES[layer].lower(), c.domain, c.doc) for layer in TITLES for name, c in contracts[layer].items()
+    ]
+    return _table(("dataset", "among", "domain", "a row is"), rows)
+
+
+def _chapter(layer: str, contracts: Iterable[Contract]) -> list[str]:
+    return [f"## {TITLES[layer]}", "", *(line for c in contracts for line in _dataset(c))]
+
+
+def _dataset(contract: Contract) -> list[str]:
+    return [
+        f"### {contract.name}",
+        "",
+        contract.doc,
+        "",
+        *(f"- {name}: {value}" for name, value in _facts(contract) if value),
+        "",
+        *_columns(contract.columns),
+        *_rules(contract),
+        *(("Sources:", "", *(f"- {s}" for s in contract.sources), "") if contract.sources else ()),
+    ]
+
+
+def _facts(contract: Contract) -> list[tuple[str, str]]:
+    stamped = f"`{contract.event_time}`"
+    if contract.interval:
+        stamped += f", the {contract.stamped} of an interval of `{contract.interval}`"
+    facts = [
+        ("tables", ", ".join(f"`{layer}/{contract.name}`" for layer in TABLES[contract.layer])),
+        ("version", str(contract.version)),
+        ("key", ", ".join(f"`{k}`" for k in contract.key)),
+    ]
+    if contract.layer == "feed":
+        facts += [
+            ("kind", contract.kind),
+            ("event time", stamped),
+            ("late", f"received more than {_duration(contract.late_after)} after the event; kept all the same"),
+            ("refused as future", f"dated more than {_duration(contract.future_tolerance)} after its receipt"),
+            ("refused as implausible", f"dated before {contract.earliest}"),
+        ]
+    if contract.layer != "reference":
+        facts.append(("retention", f"{contract.retention_days} days" if contract.retention_days else "kept without limit"))
+    facts.append(("reads back", f"{contract.lookback_days} days before its own" if contract.lookback_days else ""))
+    return facts
+
+
+def _duration(value: timedelta) -> str:
+    seconds = round(value.total_seconds())
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds} seconds"
+
+
+def _columns(columns: Sequence[Column]) -> list[str]:
+    rows = [(f"`{c.name}`", c.kind, c.unit or "", c.doc, _values(c), f"`{c.formula}`" if c.formula else "") for c in columns]
+    return _table(("column", "type", "unit", "meaning", "values", "formula"), rows)
+
+
+def _values(column: Column) -> str:
+    """What a column may hold, in a few words."""
+    said = [] if column.nullable else ["required"]
+    if column.minimum is not None or column.maximum is not None:
+        low = "" if column.minimum is None else f"{column.minimum:.12g}"
+        high = "" if column.maximum is None else f"{column.maximum:.12g}"
+        said.append(f"{low}..{high}")
+    if column.allowed:
+        said.append(", ".join(f"`{a}`" for a in column.allowed))
+    if column.pattern == IDENTIFIER:
+        said.append("1 to 400 printable characters")
+    elif column.pattern:
+        said.append(f"matches `{column.pattern}`")
+    if column.default is not None:
+        said.append(f"`{column.default}` where the source has none")
+    if column.privacy != "open":
+        said.append(f"privacy class {column.privacy}")
+    return "; ".join(said)
+
+
+def _rules(contract: Contract) -> list[str]:
+    rows = [(r.name, "row, else refused", r.doc, f"`{r.condition}`") for r in contract.row_rules]
+    rows += [(r.name, f"partition, {r.severity}", r.doc, f"`{r.broken}` is 0") for r in contract.table_rules]
+    return _table(("rule", "of", "says", "as SQL"), rows) if rows else []
+
+
+def _stages() -> list[str]:
+    out = ["## Columns that a layer adds", ""]
+    for layer, (before, after) in STAGE_COLUMNS.items():
+        if before or after:
+            out += [f"`{layer}/<name>`:", "", *_columns((*before, *after))]
+    return out
+
+
+def _thresholds() -> list[str]:
+    with THRESHOLDS.open(encoding="utf-8", newline="") as lines:
+        head, *rows = csv.reader(lines)
+    note = "The defaults in `schemas/reference/thresholds.csv`; a city replaces rows by naming its own file."
+    return ["## Thresholds", "", note, "", *_table(head, rows)]
+
+
+def _units() -> list[str]:
+    rows = [(unit, ", ".join(incoming)) for unit, incoming in CONVERSIONS.items()]
+    note = "Units that a source's block may name, by the lake's own unit."
+    return ["## Incoming units", "", note, "", *_table(("lake unit", "accepted"), rows)]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A Markdown table and a blank line; columns in which nothing is said are left out."""
+    body = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
+    told = [i for i in range(len(head)) if any(row[i] for row in body)]
+    lines = [[head[i] for i in told], ["---"] * len(told), *([row[i] for i in told] for row in body)]
+    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
+
+
+def check(path: Path) -> None:
+    """Raise CitylakeError where the file is not what the contracts say."""
+    if not path.exists() or path.read_text("utf-8") != text():
+        raise CitylakeError(str(path), "it is not what the contracts say", "run `make docs`")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the dictionary to a file, or with `--check` tell whether the file is fresh."""
+    path = Path(next((a for a in arguments if a != "--check"), "docs/dictionary.md"))
+    if "--check" not in arguments:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text(), "utf-8")
+        return 0
+    try:
+        check(path)
+    except CitylakeError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,157 @@
+"""Projects a contract to the Open Data Contract Standard (Bitol ODCS v3.1), as a dict or as YAML text.
+
+Nothing is declared here: every word comes from the contract. Reading ODCS files does not belong here.
+"""
+
+import re
+from typing import Any
+
+from schemas.column import Column
+from schemas.contract import Contract
+
+API_VERSION = "v3.1.0"
+
+# kind of column -> ODCS logical type, type in the Parquet files as DuckDB names it
+TYPES: dict[str, tuple[str, str]] = {
+    "string": ("string", "VARCHAR"),
+    "int": ("integer", "BIGINT"),
+    "float": ("number", "DOUBLE"),
+    "bool": ("boolean", "BOOLEAN"),
+    "instant": ("timestamp", "TIMESTAMP WITH TIME ZONE"),
+    "local_time": ("timestamp", "TIMESTAMP"),
+    "date": ("date", "DATE"),
+}
+
+# layer of a contract -> layers of the lake in which it has a table
+TABLES: dict[str, tuple[str, ...]] = {"feed": ("raw", "refined"), "metric": ("metrics",), "reference": ("reference",)}
+
+
+def project(contract: Contract) -> dict[str, Any]:
+    """The contract as an ODCS document: one schema object per table that it has in the lake."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "DataContract",
+        "id": f"citylake-{contract.layer}-{contract.name}",
+        "name": contract.name,
+        "version": f"{contract.version}.0.0",
+        "status": "active",
+        "domain": contract.domain,
+        "description": {"purpose": contract.doc},
+        "schema": [_table(contract, layer) for layer in TABLES[contract.layer]],
+        "slaProperties": _service_levels(contract),
+        "customProperties": _custom(
+            layer=contract.layer,
+            datasetKind=contract.kind,
+            eventTime=contract.event_time,
+            intervalColumn=contract.interval,
+            stamped=contract.stamped if contract.interval else None,
+            earliestDate=contract.earliest.isoformat() if contract.event_time else None,
+            futureToleranceSeconds=contract.future_tolerance.total_seconds() if contract.event_time else None,
+            lookbackDays=contract.lookback_days or None,
+            sources=list(contract.sources) or None,
+        ),
+    }
+
+
+def to_yaml(contract: Contract) -> str:
+    """The contract as ODCS YAML."""
+    import yaml
+
+    return yaml.safe_dump(project(contract), sort_keys=False, allow_unicode=True, width=130)
+
+
+def unique_key(contract: Contract, layer: str) -> tuple[str, ...]:
+    """The columns that tell rows of one table apart; none in raw, where a redelivered event stands twice."""
+    if layer == "raw":
+        return ()
+    return ("event_date", *contract.key) if layer == "metrics" else contract.key
+
+
+def _table(contract: Contract, layer: str) -> dict[str, Any]:
+    key = unique_key(contract, layer)
+    return {
+        "id": f"{layer}_{contract.name}",
+        "name": f"{layer}.{contract.name}",
+        "physicalName": f"{layer}/{contract.name}",
+        "physicalType": "table",
+        "logicalType": "object",
+        "description": contract.doc,
+        "properties": [_property(c, key) for c in contract.stage_columns(layer)],
+        **({"quality": checks} if (checks := _checks(contract, layer)) else {}),
+    }
+
+
+def _property(column: Column, key: tuple[str, ...]) -> dict[str, Any]:
+    logical, physical = TYPES[column.kind]
+    out: dict[str, Any] = {
+        "name": column.name,
+        "logicalType": logical,
+        "physicalType": physical,
+        "description": column.doc,
+        "required": not column.nullable,
+        "classification": column.privacy,
+    }
+    if column.name in key:
+        out |= {"primaryKey": True, "primaryKeyPosition": key.index(column.name) + 1}
+    if column.name == "event_date":
+        out |= {"partitioned": True, "partitionKeyPosition": 1}
+    options = {"minimum": column.minimum, "maximum": column.maximum, "pattern": column.pattern}
+    if column.kind in ("instant", "local_time"):
+        options = {"timezone": column.kind == "instant"}
+    if any(v is not None for v in options.values()):
+        out["logicalTypeOptions"] = {k: v for k, v in options.items() if v is not None}
+    if column.formula:
+        out["transformDescription"] = column.formula
+    if column.allowed:
+        out["quality"] = [
+            {
+                "type": "library",
+                "metric": "invalidValues",
+                "arguments": {"validValues": list(column.allowed)},
+                "mustBe": 0,
+                "dimension": "conformity",
+                "severity": "error",
+            }
+        ]
+    custom = _custom(unit=column.unit, default=column.default)
+    return out | ({"customProperties": custom} if custom else {})
+
+
+def _checks(contract: Contract, layer: str) -> list[dict[str, Any]]:
+    """Uniqueness of the key, row rules and table rules as ODCS quality checks that must count 0."""
+    out: list[dict[str, Any]] = []
+    if key := unique_key(contract, layer):
+        out.append(
+            {
+                "name": "key_is_unique",
+                "type": "library",
+                "metric": "duplicateValues",
+                "arguments": {"properties": list(key)},
+                "description": "no two rows share the key",
+                "dimension": "uniqueness",
+                "severity": "error",
+                "mustBe": 0,
+            }
+        )
+    rules = [(r.name, f"SELECT count(*) FROM ${{table}} WHERE NOT ({r.condition})", r.doc, "error") for r in contract.row_rules]
+    severity = {"critical": "error", "warning": "warning"}
+    rules += [(r.name, re.sub(r"\bthis\b", "${table}", r.broken), r.doc, severity[r.severity]) for r in contract.table_rules]
+    for name, query, doc, level in rules:
+        check = {"name": name, "type": "sql", "query": query, "description": doc}
+        out.append({**check, "dimension": "conformity", "severity": level, "mustBe": 0})
+    return out
+
+
+def _service_levels(contract: Contract) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    if contract.event_time:
+        late = contract.late_after.total_seconds()
+        doc = "a row received later than this after its event counts as late; it is not refused"
+        out.append({"property": "latency", "value": late, "unit": "s", "element": f"raw.{contract.name}", "description": doc})
+    if contract.retention_days is not None:
+        out.append({"property": "retention", "value": contract.retention_days, "unit": "d"})
+    return out
+
+
+def _custom(**values: Any) -> list[dict[str, Any]]:
+    return [{"property": name, "value": value} for name, value in values.items() if value is not None]
