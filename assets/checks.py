@@ -115,11 +115,11 @@ def _judge(opened: Partition, contract: Contract, layer: str) -> dict[str, Any]:
     }
 
 
-def _settle(
-    opened: Partition, contract: Contract, asked: list[Check], values: dict[str, Any], errors: dict[str, str]
-) -> None:
+def _settle(opened: Partition, contract: Contract, asked: list[Check], values: dict[str, Any], errors: dict[str, str]) -> None:
     """Measure what the one pass could not: types, exact repeats, columns gone silent, table rules."""
-    silent = [c.column for c in asked if c.code == "silent" and values.get("rows") and values[f"{c.column}.nulls"] == values["rows"]]
+    silent = [
+        c.column for c in asked if c.code == "silent" and values.get("rows") and values[f"{c.column}.nulls"] == values["rows"]
+    ]
     gone = opened.filled_before(silent) if silent else set()
     for check in asked:
         if check.code == "schema":

@@ -3,6 +3,7 @@
 Nothing is run here.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -25,13 +26,22 @@ class Query:
     Attributes:
         tables: `layer.name` of the lake tables it reads itself, and `ledger`.
         views: shared views it reads, without `views.`.
-        thresholds: names of the limits it judges by.
+        macros: formulas of `assets/macros.sql` it uses.
+        thresholds: names of the limits it judges by, through macros too.
     """
 
     text: str
     tables: frozenset[str]
     views: frozenset[str]
+    macros: frozenset[str]
     thresholds: frozenset[str]
+
+
+@cache
+def macros() -> dict[str, str]:
+    """The statements of `assets/macros.sql` by macro name, in order."""
+    text = (files("assets") / "macros.sql").read_text(encoding="utf-8")
+    return {m[1]: m[0] for m in re.finditer(r"^CREATE MACRO (\w+).*?;$", text, re.M | re.S)}
 
 
 @cache
@@ -40,7 +50,9 @@ def query(folder: str, name: str) -> Query:
     where = f"assets/{folder}/{name}.sql"
     place = files("assets") / folder / f"{name}.sql"
     if not place.is_file():
-        raise CitylakeError(where, "there is no such file", "write it: one SELECT that returns the contract's columns and event_date")
+        raise CitylakeError(
+            where, "there is no such file", "write it: one SELECT that returns the contract's columns and event_date"
+        )
     text = place.read_text(encoding="utf-8")
     try:
         tree = sqlglot.parse_one(text, read="duckdb")
@@ -50,12 +62,14 @@ def query(folder: str, name: str) -> Query:
     unknown = sorted({db for db, _ in found} - {"", "views", *LAYERS})
     if unknown:
         raise CitylakeError(where, f"it reads schema {unknown[0]!r}", f"read {', '.join(LAYERS)} or views")
-    calls = (f for f in tree.find_all(exp.Anonymous) if f.name.lower() == "threshold")
+    used = frozenset(f.name.lower() for f in tree.find_all(exp.Anonymous)) & set(macros())
+    limits = (re.findall(r"\bthreshold\('(\w+)'\)", said) for said in (text, *(macros()[m] for m in used)))
     return Query(
         text=text,
         tables=frozenset([f"{db}.{n}" for db, n in found if db in LAYERS] + [n for db, n in found if not db and n == LEDGER]),
         views=frozenset(n for db, n in found if db == "views"),
-        thresholds=frozenset(str(f.expressions[0].this) for f in calls),
+        macros=used,
+        thresholds=frozenset(n for names in limits for n in names),
     )
 
 
@@ -85,10 +99,19 @@ def thresholds_read(metric: str) -> set[str]:
     return set(top.thresholds).union(*(v.thresholds for v in views.values()))
 
 
+def said(metric: str) -> list[str]:
+    """All SQL that makes a metric: its own, the shared views' and the macros'."""
+    top, views = closure(metric)
+    used = sorted(top.macros.union(*(v.macros for v in views.values())))
+    return [top.text, *(v.text for v in views.values()), *(macros()[m] for m in used)]
+
+
 def order(names: Iterable[str]) -> list[str]:
     """The metrics so that each comes after the metrics it reads; by name where free."""
     wanted = set(names)
-    graph = {n: frozenset(d.removeprefix("metrics.") for d in dependencies(n) if d.startswith("metrics.")) & wanted for n in wanted}
+    graph = {
+        n: frozenset(d.removeprefix("metrics.") for d in dependencies(n) if d.startswith("metrics.")) & wanted for n in wanted
+    }
     return list(TopologicalSorter(_sorted(graph)).static_order())
 
 

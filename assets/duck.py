@@ -43,9 +43,7 @@ def relation(uris: Sequence[str], columns: Sequence[Column], hive: bool) -> str:
     return f"SELECT * FROM read_parquet([{', '.join(map(literal, uris))}], {options}union_by_name = true)"
 
 
-def aligned(
-    con: duckdb.DuckDBPyConnection, uris: Sequence[str], columns: Sequence[Column], hive: bool
-) -> tuple[str, list[str]]:
+def aligned(con: duckdb.DuckDBPyConnection, uris: Sequence[str], columns: Sequence[Column], hive: bool) -> tuple[str, list[str]]:
     """SQL that reads files as exactly these columns and types, and which of them are stored otherwise.
 
     A column that no file has is empty; one of another type is cast, and empty where its value cannot be.

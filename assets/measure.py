@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from assets import relations
-from assets.dependencies import LEDGER, closure, dependencies, order, thresholds_read
+from assets.dependencies import LEDGER, closure, dependencies, order, said, thresholds_read
 from assets.relations import connect
 from schemas import registry
 from schemas.city import City
@@ -49,7 +49,9 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
     limits = relations.thresholds(lake)
     unknown = sorted(thresholds_read(metric) - set(limits))
     if unknown:
-        raise CitylakeError(f"metric {metric}, threshold {unknown[0]}", "it has no value", "add it to schemas/reference/thresholds.csv")
+        raise CitylakeError(
+            f"metric {metric}, threshold {unknown[0]}", "it has no value", "add it to schemas/reference/thresholds.csv"
+        )
     current: dict[date | None, set[str]] = {}
     for file in lake.files("metrics", metric, sorted(set(days))):
         current.setdefault(file.event_date, set()).add(file.path)
@@ -60,7 +62,9 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
     ]
     parts: list[Part] = []
     for batch in _batches(stale):
-        con = connect(lake, city, [d.day for d in batch], dependencies(metric), limits, contract.lookback_days)
+        con = connect(
+            lake, city, [d.day for d in batch], dependencies(metric), limits=limits, lookback_days=contract.lookback_days
+        )
         try:
             rows = _run(con, contract)
         finally:
@@ -74,10 +78,9 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
 
 def _digests(lake: Lake, city: City, contract: Contract, days: list[date], limits: dict[str, float]) -> list[_Day]:
     """Name each day by all it is made of."""
-    top, views = closure(contract.name)
-    said = [top.text, *(v.text for v in views.values()), relations.MACROS, str(contract.version), city.zone]
-    said += [f"{c.name} {c.kind}" for c in contract.columns]
-    said += [f"{n} {limits[n]!r}" for n in sorted(thresholds_read(contract.name))]
+    made_of = [*said(contract.name), str(contract.version), city.zone]
+    made_of += [f"{c.name} {c.kind}" for c in contract.columns]
+    made_of += [f"{n} {limits[n]!r}" for n in sorted(thresholds_read(contract.name))]
     tables = sorted(dependencies(contract.name) - {LEDGER})
     wanted = relations.with_lookback(days, contract.lookback_days)
     found = {t: relations.files_of(lake, t, wanted) for t in tables}
@@ -91,7 +94,7 @@ def _digests(lake: Lake, city: City, contract: Contract, days: list[date], limit
         lines = books.filter(pl.col("day") == day) if books is not None else None
         if lines is not None:
             text.append(lines.write_csv())
-        digest = hashlib.sha256("\0".join([*said, day.isoformat(), *text]).encode()).hexdigest()[:16]
+        digest = hashlib.sha256("\0".join([*made_of, day.isoformat(), *text]).encode()).hexdigest()[:16]
         rows = sum(f.rows for f in kept_by_day)
         out.append(_Day(day, digest, rows, bool(kept_by_day) or bool(lines is not None and lines.height)))
     return out
@@ -122,7 +125,11 @@ def _run(con: duckdb.DuckDBPyConnection, contract: Contract) -> pl.DataFrame:
     schema = contract.polars_schema("metrics")
     if set(frame.columns) != set(schema):
         odd = sorted(set(frame.columns) ^ set(schema))
-        raise CitylakeError(where, f"column {odd[0]} is in the contract or in the SQL but not in both", "return exactly the contract's columns and event_date")
+        raise CitylakeError(
+            where,
+            f"column {odd[0]} is in the contract or in the SQL but not in both",
+            "return exactly the contract's columns and event_date",
+        )
     frame = frame.select(pl.col(n).cast(t) for n, t in schema.items()).sort("event_date", *contract.key)
     if frame.select("event_date", *contract.key).is_duplicated().any():
         raise CitylakeError(where, f"two rows have the same key {contract.key}", "group by the key")

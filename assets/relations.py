@@ -8,21 +8,17 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
 
-from assets.dependencies import LEDGER
+from assets.dependencies import LEDGER, macros
 from schemas import ledger, registry
 from schemas.city import City
-from schemas.column import Kind
+from schemas.column import Column, Kind
 from schemas.errors import SettingsError
 from schemas.lake import PARTITIONED, File, Lake
 from schemas.storage import s3_options
-
-if TYPE_CHECKING:
-    from schemas.column import Column
 
 TYPES: dict[Kind, str] = {
     "string": "VARCHAR",
@@ -34,13 +30,6 @@ TYPES: dict[Kind, str] = {
     "date": "DATE",
 }
 QUARTER_S = 900
-
-MACROS = """
--- A number as an exact decimal. Sums of it do not depend on the order in which threads meet the rows; sums of floats do.
-CREATE MACRO exact(x) AS CAST(x AS DECIMAL(38, 12));
--- Whole microseconds from one instant to another, without the session's time zone.
-CREATE MACRO us_between(a, b) AS epoch_us(b) - epoch_us(a);
-"""
 
 
 def thresholds(lake: Lake) -> dict[str, float]:
@@ -68,6 +57,7 @@ def connect(
     city: City,
     days: Sequence[date],
     tables: Iterable[str],
+    *,
     limits: Mapping[str, float] | None = None,
     lookback_days: int = 0,
     memory: str = "1GiB",
@@ -77,17 +67,19 @@ def connect(
     Schemas `refined`, `reference` and `metrics` hold a view per table of `tables`, over the files of the days and of
     `lookback_days` before each; a table that does not exist yet is an empty one with its contract's types. Tables
     `days(event_date, starts_at, ends_at, seconds)` and `quarters(event_date, quarter, bin_at, local_time, seconds)`
-    hold the requested local days; `ledger` the books, where asked for. Macros: `threshold(name)`, `exact(x)`,
-    `us_between(a, b)`; variable `zone`.
+    hold the requested local days; `ledger` the books, where asked for. Macros: `threshold(name)` and those of
+    `assets/macros.sql`; variable `zone`.
     """
     spill = os.path.join(tempfile.gettempdir(), f"citylake-duckdb-{os.getpid()}")
-    con = duckdb.connect(config={"memory_limit": memory, "temp_directory": spill, "TimeZone": "UTC"})
+    con = duckdb.connect(config={"memory_limit": memory, "temp_directory": spill})
+    con.execute("SET TimeZone = 'UTC'")
     if lake.options is not None:
         con.register_filesystem(_s3())
-    con.execute(MACROS)
     con.execute("SET VARIABLE zone = " + _literal(city.zone))
     cases = "".join(f" WHEN {_literal(n)} THEN {v!r}::DOUBLE" for n, v in sorted((limits or thresholds(lake)).items()))
     con.execute(f"CREATE MACRO threshold(named) AS CASE named{cases} END")
+    for macro in macros().values():
+        con.execute(macro)
     _calendar(con, city, days)
     for layer in ("refined", "reference", "metrics", "views"):
         con.execute(f"CREATE SCHEMA {layer}")
@@ -107,8 +99,8 @@ def with_lookback(days: Iterable[date], lookback_days: int) -> list[date]:
 
 def _relation(con: duckdb.DuckDBPyConnection, table: str, parts: Sequence[File]) -> str:
     """A SELECT with the columns and types of the table's contract, over its files."""
-    layer = table.split(".")[0]
-    columns: tuple[Column, ...] = registry.table_contracts()[table].stage_columns(layer)
+    layer = table.split(".", maxsplit=1)[0]
+    columns = registry.table_contracts()[table].stage_columns(layer)
     if not parts:
         return f"SELECT {', '.join(_typed_null(c) for c in columns)} WHERE false"
     hive = "true, hive_types={'event_date': DATE}" if layer in PARTITIONED else "false"
@@ -125,7 +117,9 @@ def _calendar(con: duckdb.DuckDBPyConnection, city: City, days: Sequence[date]) 
         schema={"event_date": pl.Date, "from_s": pl.Float64, "to_s": pl.Float64},
         orient="row",
     ).with_columns((pl.col("to_s") - pl.col("from_s")).cast(pl.Int64).alias("seconds"))
-    instants = [(pl.col(c) * 1_000_000).cast(pl.Int64).cast(utc).alias(n) for c, n in (("from_s", "starts_at"), ("to_s", "ends_at"))]
+    instants = [
+        (pl.col(c) * 1_000_000).cast(pl.Int64).cast(utc).alias(n) for c, n in (("from_s", "starts_at"), ("to_s", "ends_at"))
+    ]
     calendar = frame.select("event_date", *instants, "seconds")
     quarters = (
         calendar.with_columns(pl.int_ranges(0, (pl.col("seconds") + QUARTER_S - 1) // QUARTER_S).alias("quarter"))
@@ -165,7 +159,7 @@ def _s3() -> object:
     )
 
 
-def _typed_null(column: "Column") -> str:
+def _typed_null(column: Column) -> str:
     return f"NULL::{TYPES[column.kind]} AS {_quoted(column.name)}"
 
 

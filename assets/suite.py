@@ -87,9 +87,7 @@ def _of_column(column: Column) -> list[Check]:
         refuse("missing", "a value", f"{name} IS NULL")
     if column.kind == "float":
         refuse("not_finite", "a finite number", f"NOT isfinite({name})")
-    bounds = [
-        f"{name} {sign} {bound!r}" for sign, bound in (("<", column.minimum), (">", column.maximum)) if bound is not None
-    ]
+    bounds = [f"{name} {sign} {bound!r}" for sign, bound in (("<", column.minimum), (">", column.maximum)) if bound is not None]
     if bounds:
         low = "-inf" if column.minimum is None else f"{column.minimum:g}"
         high = "inf" if column.maximum is None else f"{column.maximum:g}"
@@ -132,15 +130,13 @@ def _unique(contract: Contract) -> Check:
     groups = f"SELECT {keys} FROM this GROUP BY {keys} HAVING count(*) > 1"
     return Check(
         "key.repeated", "repeated", ", ".join(contract.key), "each key once", "critical",
-        f"count(*) - count(DISTINCT hash({keys}))", f"({keys},) IN (SELECT ({keys},) FROM ({groups}))",
+        f"count(*) - count(DISTINCT hash({keys}))", f"row({keys}) IN (SELECT row({keys}) FROM ({groups}))",
         f"SELECT sum(c - 1) FROM (SELECT count(*) AS c FROM this GROUP BY {keys} HAVING count(*) > 1)",
     )  # fmt: skip
 
 
 def _of_table(contract: Contract) -> list[Check]:
-    return [
-        Check(f"{r.name}.broken", "rule_broken", None, r.doc, r.severity, recount=r.broken) for r in contract.table_rules
-    ]
+    return [Check(f"{r.name}.broken", "rule_broken", None, r.doc, r.severity, recount=r.broken) for r in contract.table_rules]
 
 
 def profile_suite(contract: Contract, layer: str) -> list[dict[str, Any]]:

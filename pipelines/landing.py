@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pipelines.commit import commit
 from pipelines.sources.files import Split
-from pipelines.steps import Landing, conform, decode, read, write
+from pipelines.sources.reading import Chunk
+from pipelines.steps import Batch, Landing, conform, decode, read, write
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -19,13 +20,16 @@ def build(pipeline: "beam.Pipeline", landing: Landing, splits: Sequence[Split]) 
     """Add the landing of one source to a Beam pipeline; gives one `Step` per file it completed."""
     import apache_beam as beam
 
+    from pipelines import coding
+
+    coding.register()
     return (
         pipeline
         | "splits" >> beam.Create(list(splits))
         | "spread" >> beam.Reshuffle()
-        | "read" >> beam.FlatMap(read, landing)
-        | "decode" >> beam.Map(decode, landing)
-        | "conform" >> beam.Map(conform, landing)
+        | "read" >> beam.FlatMap(read, landing).with_output_types(Chunk)
+        | "decode" >> beam.Map(decode, landing).with_output_types(Batch)
+        | "conform" >> beam.Map(conform, landing).with_output_types(Batch)
         | "write" >> beam.Map(write, landing)
         | "gather" >> beam.combiners.ToList()
         | "commit" >> beam.FlatMap(commit, landing)

@@ -39,6 +39,23 @@ class TableRule:
 
 
 @dataclass(frozen=True)
+class Described:
+    """Which reference table describes the devices of a feed, and how it corrects what they report.
+
+    Attributes:
+        table: the reference table, slowly changing by `valid_from`.
+        on: the device's column, of the same name in both.
+        factors: column of the feed -> column of the reference table to multiply it by.
+        clock: column of the reference table with the seconds by which the device's clock runs ahead.
+    """
+
+    table: str
+    on: str
+    factors: tuple[tuple[str, str], ...] = ()
+    clock: str | None = None
+
+
+@dataclass(frozen=True)
 class Contract:
     """A dataset: feed, reference table or metric.
 
@@ -69,6 +86,7 @@ class Contract:
     earliest: date = date(2000, 1, 1)
     retention_days: int | None = None
     lookback_days: int = 0
+    described: Described | None = None
     sources: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

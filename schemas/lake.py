@@ -4,70 +4,32 @@ Parts are Parquet files with names told by their content's origin; a Delta commi
 What the tables mean is said by contracts; nothing here knows a dataset.
 """
 
-import io
-import json
-import os
 import random
-import threading
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake import DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import FileSelector
 
+from schemas import parts as parquet
 from schemas.errors import LakeError
+from schemas.parts import File, Part, Step
 from schemas.storage import file_system, is_remote, options_for
+
+__all__ = ["LAYERS", "PARTITIONED", "File", "Lake", "Part", "Step"]
 
 LAYERS = ("raw", "quarantine", "refined", "metrics", "reference", "ledger")
 PARTITIONED = {"raw", "quarantine", "refined", "metrics"}
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 TRIES = 40
-PARQUET = {"compression": "zstd", "compression_level": 1, "statistics": True}
-
-
-@dataclass(frozen=True)
-class Part:
-    """A written Parquet file, not yet visible. `path` is relative to its table."""
-
-    path: str
-    event_date: date | None
-    rows: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class File:
-    """A visible Parquet file of a table."""
-
-    uri: str
-    path: str
-    event_date: date | None
-    rows: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """Parts that become visible together, and up to where they complete their source.
-
-    Attributes:
-        app_id: the source's identity.
-        before: position up to which the source was complete when the parts were made; 0 for nothing.
-        after: position up to which it is complete with them.
-    """
-
-    app_id: str
-    before: int
-    after: int
-    parts: tuple[Part, ...] = ()
+T = TypeVar("T")
 
 
 class Lake:
@@ -105,6 +67,9 @@ class Lake:
 
     def ensure(self, layer: str, name: str, schema: pa.Schema) -> DeltaTable:
         """Open the table, creating it or adding the columns that the schema has gained."""
+        return self._commit(layer, name, schema, lambda table: table)
+
+    def _ensured(self, layer: str, name: str, schema: pa.Schema) -> DeltaTable:
         table = self.open(layer, name) or self._create(layer, name, schema)
         have = {f.name for f in table.schema().fields}
         gained = [f for f in Schema.from_arrow(schema).fields if f.name not in have]
@@ -112,6 +77,17 @@ class Lake:
             table.alter.add_columns(gained)
             table.update_incremental()
         return table
+
+    def _commit(self, layer: str, name: str, schema: pa.Schema, work: Callable[[DeltaTable], T]) -> T:
+        """Do `work` on the table as it is now, and again on what it became where another writer came first."""
+        for attempt in range(TRIES):
+            try:
+                return work(self._ensured(layer, name, schema))
+            except CommitFailedError:
+                time.sleep(min(0.01 * 2**attempt, 1.0) * random.random())  # noqa: S311
+            except (DeltaError, OSError) as error:
+                raise self._unreachable(layer, name, error) from error
+        raise LakeError(self.uri(layer, name), f"{TRIES} commits in a row met another writer", "try again later")
 
     def _create(self, layer: str, name: str, schema: pa.Schema) -> DeltaTable:
         for attempt in range(TRIES):
@@ -153,31 +129,10 @@ class Lake:
         uri = f"{self.uri(layer, name)}/{path}"
         body = frame.drop("event_date", strict=False) if layer in PARTITIONED else frame
         try:
-            size = self._write_local(Path(uri), body) if self.options is None else self._write_remote(uri, body)
+            size = parquet.write(uri, body)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise self._unreachable(layer, name, error) from error
         return Part(path, day, frame.height, size)
-
-    @staticmethod
-    def _write_local(target: Path, body: pl.DataFrame) -> int:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        half = target.with_name(f"{target.name}.{os.getpid()}.{threading.get_ident()}.half")
-        try:
-            body.write_parquet(half, **PARQUET)  # type: ignore[arg-type]
-            size = half.stat().st_size
-            half.replace(target)
-        finally:
-            half.unlink(missing_ok=True)
-        return size
-
-    @staticmethod
-    def _write_remote(uri: str, body: pl.DataFrame) -> int:
-        buffer = io.BytesIO()
-        body.write_parquet(buffer, **PARQUET)  # type: ignore[arg-type]
-        store, path = file_system(uri)
-        with store.open_output_stream(path) as stream:
-            stream.write(buffer.getbuffer())
-        return buffer.tell()
 
     def append(self, layer: str, name: str, schema: pa.Schema, steps: Sequence[Step]) -> list[Step]:
         """Make the parts of every step visible in one commit; skip steps that somebody completed before.
@@ -185,62 +140,59 @@ class Lake:
         Each step carries an application transaction, so that a step done twice, in this process or
         another, is visible once. Returns the steps that this call completed.
         """
-        for attempt in range(TRIES):
-            table = self.ensure(layer, name, schema)
-            open_steps = [s for s in steps if (table.transaction_version(s.app_id) or 0) == s.before]
-            if not open_steps:
-                return []
-            try:
-                self._commit(
-                    table,
-                    layer,
-                    [p for s in open_steps for p in s.parts],
-                    transactions=[Transaction(s.app_id, s.after) for s in open_steps],
-                )
-                return open_steps
-            except CommitFailedError:
-                time.sleep(min(0.01 * 2**attempt, 1.0) * random.random())  # noqa: S311
-            except (DeltaError, OSError) as error:
-                raise self._unreachable(layer, name, error) from error
-        raise LakeError(self.uri(layer, name), f"{TRIES} commits in a row met another writer", "try again later")
+
+        def work(table: DeltaTable) -> list[Step]:
+            due = [s for s in steps if (table.transaction_version(s.app_id) or 0) == s.before]
+            if due:
+                parquet.commit(table, [p for s in due for p in s.parts], [Transaction(s.app_id, s.after) for s in due])
+            return due
+
+        return self._commit(layer, name, schema, work)
 
     def replace(self, layer: str, name: str, schema: pa.Schema, parts: Sequence[Part]) -> list[date]:
         """Replace whole days by new parts, atomically and all at once.
 
         A day whose files already are these parts is left alone. Returns the days that changed.
         """
-        for attempt in range(TRIES):
-            table = self.ensure(layer, name, schema)
-            days = sorted({p.event_date for p in parts if p.event_date})
+        days = sorted({p.event_date for p in parts if p.event_date})
+        wanted = self._paths_by_day(parts)
+
+        def work(table: DeltaTable) -> list[date]:
             current = self._paths_by_day(self.files(layer, name, days, table=table))
-            wanted = self._paths_by_day(parts)
             changed = [d for d in days if current.get(d) != wanted[d]]
-            if not changed:
-                return []
-            try:
-                self._commit(table, layer, [p for p in parts if p.event_date in changed], replacing=changed)
-                return changed
-            except CommitFailedError:
-                time.sleep(min(0.01 * 2**attempt, 1.0) * random.random())  # noqa: S311
-            except (DeltaError, OSError) as error:
-                raise self._unreachable(layer, name, error) from error
-        raise LakeError(self.uri(layer, name), f"{TRIES} commits in a row met another writer", "try again later")
+            if changed:
+                new = [p for p in parts if p.event_date in changed]
+                parquet.commit(table, new, self._claims(table, changed), replacing=changed)
+            return changed
+
+        return self._commit(layer, name, schema, work)
 
     def swap(self, layer: str, name: str, schema: pa.Schema, days: Sequence[date], prefix: str, parts: Sequence[Part]) -> None:
         """Replace, in the given days, only the files whose name starts with `prefix`."""
-        table = self.ensure(layer, name, schema)
         wanted = {p.path for p in parts}
-        mine = [f for f in self.files(layer, name, days, table=table) if f.path.rpartition("/")[2].startswith(prefix)]
-        gone = [f for f in mine if f.path not in wanted]
-        new = [p for p in parts if p.path not in {f.path for f in mine}]
-        if gone or new:
-            self._commit(table, layer, new, removing=gone)
+
+        def work(table: DeltaTable) -> None:
+            mine = [f for f in self.files(layer, name, days, table=table) if f.path.rpartition("/")[2].startswith(prefix)]
+            gone = [f for f in mine if f.path not in wanted]
+            new = [p for p in parts if p.path not in {f.path for f in mine}]
+            if gone or new:
+                parquet.commit(table, new, self._claims(table, days), removed=gone)
+
+        self._commit(layer, name, schema, work)
 
     def replace_table(self, layer: str, name: str, schema: pa.Schema, part: Part) -> None:
         """Replace the whole of an unpartitioned table by one part."""
-        table = self.ensure(layer, name, schema)
-        if {f.path for f in self.files(layer, name, table=table)} != {part.path}:
-            self._commit(table, layer, [part], overwrite=True)
+
+        def work(table: DeltaTable) -> None:
+            if {f.path for f in self.files(layer, name, table=table)} != {part.path}:
+                parquet.commit(table, [part], self._claims(table, [None]), overwrite=True)
+
+        self._commit(layer, name, schema, work)
+
+    @staticmethod
+    def _claims(table: DeltaTable, days: Sequence[date | None]) -> list[Transaction]:
+        """A transaction per replaced day: of two writers that replace it at once, the second must look again."""
+        return [Transaction(f"replace {d or 'table'}", table.version() + 1) for d in dict.fromkeys(days)]
 
     @staticmethod
     def _paths_by_day(files: Iterable[Part | File]) -> dict[date | None, set[str]]:
@@ -248,43 +200,6 @@ class Lake:
         for file in files:
             out.setdefault(file.event_date, set()).add(file.path)
         return out
-
-    @staticmethod
-    def _commit(
-        table: DeltaTable,
-        layer: str,
-        parts: Sequence[Part],
-        transactions: list[Transaction] | None = None,
-        replacing: Sequence[date] | None = None,
-        overwrite: bool = False,
-        removing: Sequence[File] = (),
-    ) -> None:
-        now = int(time.time() * 1000)
-        actions: list[AddAction | RemoveAction] = [
-            AddAction(
-                path=p.path,
-                size=p.bytes,
-                partition_values={"event_date": p.event_date.isoformat() if p.event_date else None}
-                if layer in PARTITIONED
-                else {},
-                modification_time=now,
-                data_change=True,
-                stats=json.dumps({"numRecords": p.rows}),
-            )
-            for p in parts
-        ]
-        actions += [
-            RemoveAction(f.path, True, now, f.bytes, {"event_date": f.event_date.isoformat() if f.event_date else None})
-            for f in removing
-        ]
-        table.create_write_transaction(
-            actions,
-            "overwrite" if overwrite or replacing is not None else "append",
-            table.schema(),
-            partition_by=["event_date"] if layer in PARTITIONED else None,
-            partition_filters=[("event_date", "in", [d.isoformat() for d in replacing])] if replacing else None,
-            commit_properties=CommitProperties(app_transactions=transactions) if transactions else None,
-        )
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -315,9 +230,13 @@ class Lake:
 
     def scan(self, layer: str, name: str = "", days: Sequence[date] | None = None) -> pl.LazyFrame | None:
         """The visible rows, of all days or of some, with `event_date`; None where there is no row."""
-        files = self.files(layer, name, days)
-        if not files:
+        table = self.open(layer, name)
+        files = self.files(layer, name, days, table=table)
+        if table is None or not files:
             return None
+        schema = dict(pl.DataFrame(pl.from_arrow(pa.schema(table.schema().to_arrow()).empty_table())).schema)
+        if layer in PARTITIONED:
+            del schema["event_date"]
         return pl.concat(
             [
                 pl.scan_parquet(
@@ -325,7 +244,7 @@ class Lake:
                     storage_options=self.options,
                     hive_partitioning=False,
                     missing_columns="insert",
-                    schema=None,
+                    schema=schema,
                 ).with_columns(*([pl.lit(day, pl.Date).alias("event_date")] if layer in PARTITIONED else []))
                 for day in dict.fromkeys(f.event_date for f in files)
             ],
@@ -355,4 +274,4 @@ class Lake:
             table.optimize.compact()
         table.create_checkpoint()
         table.cleanup_metadata()
-        return len(table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False))
+        return len(table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, full=True))

@@ -71,9 +71,9 @@ def write(lake: Lake, stem: str, tallies: list[Tally], at: datetime) -> Part:
     return lake.write_part("ledger", "", None, stem, frame)
 
 
-def record(lake: Lake, app_id: str, before: int, after: int, tallies: list[Tally], at: datetime, stem: str) -> None:
-    """Write lines and make them visible once, however often the same step is done."""
-    lake.append("ledger", "", arrow_schema(), [Step(app_id, before, after, (write(lake, stem, tallies, at),))])
+def record(lake: Lake, stem: str, tallies: list[Tally], at: datetime) -> None:
+    """Write lines and make them visible."""
+    lake.append("ledger", "", arrow_schema(), [Step("", 0, 0, (write(lake, stem, tallies, at),))])
 
 
 def lines(lake: Lake) -> pl.DataFrame:
@@ -94,27 +94,26 @@ def lines(lake: Lake) -> pl.DataFrame:
 def balance(lake: Lake) -> pl.DataFrame:
     """The books by feed, stage and day, compared with what the tables hold.
 
-    Columns: feed, stage, event_date, taken, kept, rejected, repeated, superseded, off_by. `off_by` is
-    the rows a line is short or over, plus the rows by which the table differs from what the line says was kept.
+    Columns: feed, stage, event_date, taken, kept, rejected, repeated, superseded, off_by. `off_by` is the
+    rows by which a line does not add up, plus the rows by which raw, refined or quarantine differ from it.
     """
-    books = (
-        lines(lake)
-        .group_by("feed", "stage", "event_date")
-        .agg(pl.col(*COUNTS).sum())
-    )
-    held = _rows_held(lake)
-    out = books.join(held, on=["feed", "stage", "event_date"], how="full", coalesce=True, nulls_equal=True)
-    out = out.with_columns(pl.col(*COUNTS, "held").fill_null(0))
+    place = ["feed", "stage", "event_date"]
+    books = lines(lake).group_by(place).agg(pl.col(*COUNTS).sum())
+    out = books.join(_rows_held(lake), on=place, how="full", coalesce=True, nulls_equal=True)
+    out = out.join(_rows_refused(lake), on=place, how="full", coalesce=True, nulls_equal=True)
+    out = out.with_columns(pl.col(*COUNTS, "held", "refused").fill_null(0))
     missing = pl.col("taken") - pl.sum_horizontal(COUNTS[1:])
+    differs = (pl.col("kept") - pl.col("held")).abs() + (pl.col("rejected") - pl.col("refused")).abs()
     return (
-        out.with_columns((missing.abs() + (pl.col("kept") - pl.col("held")).abs()).alias("off_by"))
-        .select("feed", "stage", "event_date", *COUNTS, "off_by")
-        .sort("feed", "stage", "event_date", nulls_last=True)
+        out.with_columns((missing.abs() + differs).alias("off_by"))
+        .select(*place, *COUNTS, "off_by")
+        .filter(pl.any_horizontal(pl.col(*COUNTS, "off_by") != 0))
+        .sort(place, nulls_last=True)
     )
 
 
 def _rows_held(lake: Lake) -> pl.DataFrame:
-    """Rows that raw and refined tables hold by day, as their own logs count them."""
+    """Rows that raw and refined hold by day, as the tables' own logs count them."""
     counted = [
         (name, stage, file.event_date, file.rows)
         for layer, name in lake.tables()
@@ -124,3 +123,15 @@ def _rows_held(lake: Lake) -> pl.DataFrame:
     ]
     schema = {"feed": pl.String, "stage": pl.String, "event_date": pl.Date, "held": pl.Int64}
     return pl.DataFrame(counted, schema=schema, orient="row").group_by("feed", "stage", "event_date").agg(pl.col("held").sum())
+
+
+def _rows_refused(lake: Lake) -> pl.DataFrame:
+    """Rows that quarantine holds by stage and day."""
+    schema = {"feed": pl.String, "stage": pl.String, "event_date": pl.Date, "refused": pl.Int64}
+    counted = [pl.DataFrame(schema=schema)]
+    for layer, name in lake.tables():
+        scan = lake.scan(layer, name) if layer == "quarantine" else None
+        if scan is not None:
+            by_day = scan.group_by("stage", "event_date").agg(pl.len().cast(pl.Int64).alias("refused"))
+            counted.append(by_day.select(pl.lit(name).alias("feed"), *list(schema)[1:]).collect())
+    return pl.concat(counted)

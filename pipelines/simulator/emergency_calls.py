@@ -41,7 +41,7 @@ def backlog(
     sent = _send(rng, units.filter(~pl.col("district").is_in(PARQUET_DISTRICTS)), TEXT, FaultRates.none())
     sent.lines = sent.lines.with_columns(received_s=pl.lit(start + 7 * 3600, pl.Int64))
     sent.faults["late_weeks"] += sent.truth.height
-    sent.keys = sent.keys.with_columns(fault=pl.lit("late_weeks"))
+    sent.keys = sent.keys.with_columns(pl.col("fault").fill_null("late_weeks"))
     return sent
 
 

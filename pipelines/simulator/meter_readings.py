@@ -38,7 +38,7 @@ def backlog(
     passed = flowing(rng, city, few, *of)
     sent = _send(rng, city, few, passed, {}, np.zeros(few.height, bool), FaultRates.none(), received_s=start + 6 * 3600)
     sent.faults["late_weeks"] += passed.height
-    sent.keys = sent.keys.with_columns(fault=pl.lit("late_weeks"))
+    sent.keys = sent.keys.with_columns(pl.col("fault").fill_null("late_weeks"))
     return sent, few
 
 

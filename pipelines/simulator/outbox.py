@@ -15,15 +15,13 @@ import polars as pl
 BAD_UTF8 = "\ue0ff"
 """Stands for two bytes that are no UTF-8 until a file is written; a text cannot hold them."""
 
-DELIVERY_S = 2 * 3600
-"""A file is delivered two hours after its last line, so that a clock an hour ahead is not 'from the future'."""
-
 
 @dataclass
 class Outbox:
-    """A folder of files, one per `slot_s` seconds of receipt.
+    """A folder of files, one per `slot_s` seconds of receipt. A file's time of change is its time of delivery.
 
     Attributes:
+        delivery_s: seconds from the end of a slot to the delivery of its file; no clock in the feed runs further ahead.
         every_gzip: every n-th file is gzipped; 0 for none.
         ragged: share of the files without a final newline, and of those with a header that begin with a byte order mark.
         rng: decides which files are ragged.
@@ -32,6 +30,7 @@ class Outbox:
     folder: Path
     suffix: str
     slot_s: int
+    delivery_s: int
     rng: np.random.Generator
     header: str = ""
     every_gzip: int = 0
@@ -79,7 +78,7 @@ class Outbox:
             path = self._write_text(path, rows["line"])
         self.lines += rows.height
         self.bytes += path.stat().st_size
-        os.utime(path, (end + DELIVERY_S, end + DELIVERY_S))
+        os.utime(path, (end + self.delivery_s, end + self.delivery_s))
 
     def _write_text(self, path: Path, lines: pl.Series) -> Path:
         array = lines.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -22,6 +22,7 @@ from pipelines.simulator.settings_file import write_settings
 from schemas.city import City
 
 SHARES = {"traffic_flow": 0.87, "meter_readings": 0.126, "emergency_calls": 0.004}
+TRAFFIC_SLOT_S = 45 * 60
 DEFAULT_RATES = FaultRates()
 Progress = Callable[[str, int, int], None]
 
@@ -119,14 +120,16 @@ def simulate(
 
 
 def _boxes(inbox: Path, rates: FaultRates, seed: int) -> dict[str, Outbox]:
-    def box(number: int, feed: str, suffix: str, slot_s: int = 90_000, **more: object) -> Outbox:
-        return Outbox(inbox / feed, suffix, slot_s, np.random.default_rng([seed, 4, number]), ragged=rates.files, **more)  # type: ignore[arg-type]
+    def box(number: int, feed: str, suffix: str, slot_s: int, delivery_s: int, header: str = "", every_gzip: int = 0) -> Outbox:
+        rng = np.random.default_rng([seed, 4, number])
+        return Outbox(inbox / feed, suffix, slot_s, delivery_s, rng, header, every_gzip, ragged=rates.files)
 
+    # short enough that what is on time in the feed is on time in its file, too
     return {
-        "traffic_flow": box(0, "traffic_flow", ".jsonl", slot_s=6 * 3600, every_gzip=4),
-        "meter_readings": box(1, "meter_readings", ".csv", header=meter_readings.HEADER),
-        "dispatch": box(2, "emergency_calls", ".jsonl"),
-        "outer": box(3, "emergency_calls", ".parquet"),
+        "traffic_flow": box(0, "traffic_flow", ".jsonl", TRAFFIC_SLOT_S, 300, every_gzip=4),
+        "meter_readings": box(1, "meter_readings", ".csv", 6 * 3600, 3600, header=meter_readings.HEADER),
+        "dispatch": box(2, "emergency_calls", ".jsonl", 4 * 3600, 300),
+        "outer": box(3, "emergency_calls", ".parquet", 4 * 3600, 300),
     }
 
 

@@ -44,7 +44,7 @@ def backlog(
     passed = passing(rng, city, few, begin, begin + 3600)
     sent = _send(rng, few, passed, {}, FaultRates.none(), received_s=start + 6 * 3600)
     sent.faults["late_weeks"] += passed.height
-    sent.keys = sent.keys.with_columns(fault=pl.lit("late_weeks"))
+    sent.keys = sent.keys.with_columns(pl.col("fault").fill_null("late_weeks"))
     return sent
 
 
@@ -141,7 +141,7 @@ def _joined(extra: str | pl.Expr = "") -> pl.Expr:
         pl.lit('","interval_s":'), "interval_text", pl.lit(',"vehicle_count":'), "count_text",
         pl.lit(',"mean_speed_kmh":'), "speed_text", pl.lit(',"occupancy_share":'), "occupancy_text", more,
         pl.lit(',"observed_share":1.0,"device":{"firmware":"'), "firmware", pl.lit('","uptime_s":'),
-        pl.col("at") % 4_000_000, pl.lit("}}\n"),
+        pl.col("at") % 4_000_000, pl.lit(',"battery_v":12.6}}\n'),
     )  # fmt: skip
 
 

@@ -20,10 +20,6 @@ def _binned(start: int, width: int) -> pl.Expr:
     return start + (pl.col("at") - start) // width * width
 
 
-def _total_or_null(name: str) -> pl.Expr:
-    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
-
-
 def traffic(truth: pl.DataFrame, sensors: pl.DataFrame, start: int) -> dict[str, pl.DataFrame]:
     """`traffic_15min` and `traffic_hourly` of one day; formulas as in schemas/metrics/traffic_15min.py."""
     at_sensor = sensors.select("sensor_id", "segment_km", "free_flow_kmh", "effective_length_m")
@@ -36,17 +32,15 @@ def traffic(truth: pl.DataFrame, sensors: pl.DataFrame, start: int) -> dict[str,
         occupied_s=(pl.col("occupancy") * pl.col("interval_s")).sum(),
         occupancy_observed_s=pl.col("interval_s").sum().cast(pl.Float64),
     )
-    quarters = _ratios(summed.join(at_sensor, on="sensor_id", how="left", maintain_order="left"), 4).with_columns(
-        vehicle_h=pl.col("vehicle_km") / pl.col("space_mean_speed_kmh"),
-        delay_veh_h=(
-            pl.col("vehicle_km") / pl.col("space_mean_speed_kmh") - pl.col("vehicle_km") / pl.col("free_flow_kmh")
-        ).clip(0),
+    # nothing travelled takes no time
+    quarters = (
+        _ratios(summed.join(at_sensor, on="sensor_id", how="left", maintain_order="left"), 4)
+        .with_columns(vehicle_h=(pl.col("vehicle_km") / pl.col("space_mean_speed_kmh")).fill_null(0.0))
+        .with_columns(delay_veh_h=(pl.col("vehicle_h") - pl.col("vehicle_km") / pl.col("free_flow_kmh")).clip(0))
     )
     parts = ("volume_veh", "speed_weight", "speed_sum_kmh", "slowness_sum_h_km", "occupied_s", "occupancy_observed_s")
     hours = quarters.group_by("sensor_id", bin_s=start + (pl.col("bin_s") - start) // 3600 * 3600, maintain_order=True).agg(
-        pl.col("n", "damaged_n", *parts).sum(),
-        _total_or_null("vehicle_h"),
-        _total_or_null("delay_veh_h"),
+        pl.col("n", "damaged_n", *parts, "vehicle_h", "delay_veh_h").sum(),
         pl.col("segment_km", "free_flow_kmh", "effective_length_m").first(),
         peak_hour_factor=pl.col("volume_veh").sum() / (4 * pl.col("volume_veh").max()),
     )

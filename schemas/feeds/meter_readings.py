@@ -6,7 +6,7 @@ Prices, tariffs and customers do not belong in the lake.
 from datetime import timedelta
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, RowRule
+from schemas.contract import Contract, Described, RowRule
 
 CONTRACT = Contract(
     name="meter_readings",
@@ -41,6 +41,7 @@ CONTRACT = Contract(
             "the mean power of a metered connection stays under 50 MW",
         ),
     ),
+    described=Described("meters", on="meter_id", factors=(("energy_kwh", "energy_factor"),), clock="clock_offset_s"),
     late_after=timedelta(days=1),
     sources=("NAESB REQ.21 Energy Services Provider Interface (Green Button), version 3.3",),
 )

@@ -6,7 +6,7 @@ Travel times between detectors and signal events are feeds of their own.
 from datetime import timedelta
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, RowRule
+from schemas.contract import Contract, Described, RowRule
 
 CONTRACT = Contract(
     name="traffic_flow",
@@ -39,6 +39,12 @@ CONTRACT = Contract(
             "vehicle_count * 3600 <= interval_s * 30000 + 36000",
             "no carriageway passes 30000 veh/h (ten vehicles are allowed for very short intervals)",
         ),
+    ),
+    described=Described(
+        "sensors",
+        on="sensor_id",
+        factors=(("mean_speed_kmh", "speed_factor"), ("occupancy_share", "occupancy_factor")),
+        clock="clock_offset_s",
     ),
     late_after=timedelta(hours=1),
     sources=(

@@ -29,7 +29,7 @@ def main(root: str, source: str, first: str, last: str, *stop: str) -> None:
     for number in range(int(first), int(last)):
         written = step(lake, source, number)
         if stop:
-            print("written", flush=True)  # noqa: T201
+            print("written", flush=True)
             sys.stdin.read()
         lake.append("raw", "door_counts", SCHEMA, [written])
 

@@ -3,13 +3,15 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
+from polars.testing import assert_frame_equal
 
+from schemas.column import POLARS
 from schemas.errors import LakeError
 from schemas.lake import Lake, Part, Step
 
@@ -135,14 +137,50 @@ def test_writers_that_replace_different_days_at_once_lose_nothing(lake: Lake) ->
     assert seen(lake, "refined") == [(d, d.day) for d in days]
 
 
-def test_writers_that_replace_the_same_day_at_once_leave_one_of_them(lake: Lake) -> None:
-    parts = {f"w{i}": part(lake, MAY_1, f"w{i}", i, layer="refined") for i in range(6)}
+@pytest.mark.parametrize("filled", [False, True], ids=["empty day", "filled day"])
+def test_writers_that_replace_the_same_day_at_once_leave_one_of_them(lake: Lake, filled: bool) -> None:
     lake.ensure("refined", "doors", SCHEMA)
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda p: lake.replace("refined", "doors", SCHEMA, [p]), parts.values()))
-    (file,) = lake.files("refined", "doors")
-    assert file.path in {p.path for p in parts.values()}
-    assert len(seen(lake, "refined")) == 1
+    for round_ in range(5):
+        day = date(2026, 6, round_ + 1)
+        if filled:
+            lake.replace("refined", "doors", SCHEMA, [part(lake, day, "before", 0, layer="refined")])
+        parts = [part(lake, day, f"w{i}", i, layer="refined") for i in range(6)]
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda p: lake.replace("refined", "doors", SCHEMA, [p]), parts))
+        (file,) = lake.files("refined", "doors", [day])
+        assert file.path in {p.path for p in parts}
+
+
+def test_writers_that_replace_a_table_at_once_leave_one_of_them(lake: Lake) -> None:
+    bare = pa.schema([("x", pa.int64())])
+    parts = [part(lake, None, f"w{i}", i, layer="reference") for i in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda p: lake.replace_table("reference", "doors", bare, p), parts))
+    assert len(lake.files("reference", "doors")) == 1
+
+
+def test_writers_that_gain_the_same_column_at_once_gain_it_once(lake: Lake) -> None:
+    lake.ensure("raw", "doors", SCHEMA)
+    wider = SCHEMA.append(pa.field("y", pa.string()))
+    with ThreadPoolExecutor(6) as pool:
+        tables = list(pool.map(lambda _: lake.ensure("raw", "doors", wider), range(6)))
+    assert [[f.name for f in t.schema().fields] for t in tables] == [["event_date", "x", "y"]] * 6
+
+
+def test_a_swap_replaces_only_the_files_of_its_prefix_and_days(lake: Lake) -> None:
+    def swap(*parts: Part) -> None:
+        lake.swap("quarantine", "doors", SCHEMA, [MAY_1, MAY_2], "mine-", parts)
+
+    others = [part(lake, d, "other", 1, layer="quarantine") for d in (MAY_1, MAY_3)]
+    lake.append("quarantine", "doors", SCHEMA, [Step("a", 0, 1, (*others, part(lake, MAY_3, "mine-3", 3, layer="quarantine")))])
+    swap(part(lake, MAY_1, "mine-1", 10, layer="quarantine"), part(lake, MAY_2, "mine-1", 20, layer="quarantine"))
+    assert seen(lake, "quarantine") == [(MAY_1, 1), (MAY_1, 10), (MAY_2, 20), (MAY_3, 1), (MAY_3, 3)]
+    before = version(lake, "quarantine")
+    second = part(lake, MAY_1, "mine-2", 11, layer="quarantine")
+    swap(second)
+    swap(second)
+    assert seen(lake, "quarantine") == [(MAY_1, 1), (MAY_1, 11), (MAY_3, 1), (MAY_3, 3)]
+    assert version(lake, "quarantine") == before + 1
 
 
 def test_an_unpartitioned_table_is_replaced_whole(lake: Lake) -> None:
@@ -178,12 +216,17 @@ def test_tables_are_found_on_disk(lake: Lake) -> None:
 def test_tidying_keeps_every_row_and_sweeps_what_was_never_committed(lake: Lake) -> None:
     for i in range(5):
         lake.append("raw", "doors", SCHEMA, [Step("a", i, i + 1, (part(lake, MAY_1, f"a{i}", i),))])
-    orphan = part(lake, MAY_2, "orphan", 99)
+    orphan = Path(lake.uri("raw", "doors"), part(lake, MAY_2, "orphan", 99).path)
+    half = orphan.with_name("killed.parquet.1.2.half")
+    half.write_bytes(b"PAR1")
+    lake.tidy("raw", "doors")
+    assert orphan.exists(), "a part that was just written may be about to be committed"
     lake.tidy("raw", "doors", keep_hours=0)
     assert seen(lake) == [(MAY_1, i) for i in range(5)]
     assert lake.landed_up_to("raw", "doors", ["a"]) == {"a": 5}
     assert len(lake.files("raw", "doors")) == 1
-    assert not Path(lake.uri("raw", "doors"), orphan.path).exists()
+    assert not orphan.exists()
+    assert not half.exists()
 
 
 def test_a_lake_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
@@ -193,3 +236,27 @@ def test_a_lake_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> Non
         part(lake, MAY_1, "a", 1)
     with pytest.raises(LakeError, match="check that the folder can be read and written"):
         lake.ensure("raw", "doors", SCHEMA)
+
+
+def test_every_kind_of_column_survives_tidying(lake: Lake) -> None:
+    at = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    values = {
+        "string": "é",
+        "int": 2**62,
+        "float": 0.1,
+        "bool": True,
+        "instant": at,
+        "local_time": at.replace(tzinfo=None),
+        "date": MAY_1,
+    }
+    assert set(values) == set(POLARS)
+    frame = pl.DataFrame([values, dict.fromkeys(values)], schema=POLARS)
+    schema = pl.DataFrame(schema={"event_date": pl.Date(), **POLARS}).to_arrow().schema
+    for i in range(3):
+        lake.append("raw", "doors", schema, [Step("a", i, i + 1, (lake.write_part("raw", "doors", MAY_1, f"a{i}", frame),))])
+    lake.tidy("raw", "doors", keep_hours=0)
+    scan = lake.scan("raw", "doors")
+    assert scan is not None
+    assert len(lake.files("raw", "doors")) == 1
+    assert_frame_equal(scan.select(POLARS).collect().unique().sort("int", nulls_last=True), frame)
+    assert scan.select(pl.len()).collect().item() == 6

@@ -1,0 +1,1 @@
+"""What leaves the lake: one file per kind of export."""

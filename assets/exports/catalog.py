@@ -1,0 +1,117 @@
+"""Exports the lake: the DuckDB file, Parquet and CSV of the metrics, and catalog.json, which describes them.
+
+Only what changed since the last catalog is written again. How each kind is written belongs to its own file.
+"""
+
+import json
+from datetime import UTC, datetime
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from assets.exports.aside import aside, sweep
+from assets.exports.csv import header_size, write_csv
+from assets.exports.duckdb_file import write_duckdb
+from assets.exports.parquet import drop_other_months, month_file, write_month
+from assets.exports.snapshot import Table, combined, snapshot
+from assets.duck import SQL_TYPES, connect
+from schemas.city import City
+from schemas.lake import Lake
+
+DUCKDB = "citylake.duckdb"
+CATALOG = "catalog.json"
+
+
+def export(lake: Lake, city: City, folder: Path | None = None, at: datetime | None = None) -> dict[str, Any]:
+    """Write every export of the lake as it is now, and return the catalog.
+
+    Args:
+        folder: where; by default beside the lake.
+        at: the instant to call it made at.
+
+    Raises LakeError where the lake cannot be read or the folder not written; the old files then stay.
+    """
+    folder = folder or lake.exports()
+    sweep(folder)
+    tables, before = snapshot(lake), _last(folder)
+    with connect(lake) as con:
+        published = {t.name: _publish(con, folder, t, before) for t in tables if t.layer == "metrics"}
+    digest = combined([t.digest for t in tables])
+    path = folder / DUCKDB
+    made = before.get("duckdb", {})
+    if not path.is_file() or (made.get("digest"), made.get("bytes")) != (digest, path.stat().st_size):
+        write_duckdb(lake, tables, path)
+    catalog = {
+        "city": city.name,
+        "time_zone": city.zone,
+        "generated_at": (at or datetime.now(UTC)).isoformat(),
+        "duckdb": {"file": DUCKDB, "bytes": path.stat().st_size, "digest": digest},
+        "tables": [_described(t) | published.get(t.name if t.layer == "metrics" else "", {}) for t in tables],
+    }
+    with aside(folder / CATALOG) as half:
+        half.write_text(json.dumps(catalog, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return catalog
+
+
+def _last(folder: Path) -> dict[str, Any]:
+    """The catalog of the last export; a missing or broken one means that everything is written again."""
+    try:
+        found = json.loads((folder / CATALOG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _publish(con: duckdb.DuckDBPyConnection, folder: Path, table: Table, before: dict[str, Any]) -> dict[str, Any]:
+    """Bring one metric's Parquet and CSV up to date; what they are now."""
+    months = table.months()
+    digests = {month: part.digest for month, part in months.items()}
+    old = next((t for t in before.get("tables", []) if t.get("table") == f"metrics.{table.name}"), {})
+    was = {m["month"]: m for m in old.get("months", [])}
+    same = {m for m, d in digests.items() if was.get(m, {}).get("digest") == d}
+    parquet_bytes = 0
+    for month, part in months.items():
+        path = month_file(folder, table, month)
+        if month not in same or not path.is_file():
+            write_month(con, part, path)
+        parquet_bytes += path.stat().st_size
+    drop_other_months(folder, table, set(months))
+
+    csv = folder / "csv" / f"{table.name}.csv.gz"
+    members = {m: int(said["csv_bytes"]) for m, said in was.items()}
+    ends = list(accumulate(members.values(), initial=header_size(table)))
+    whole = csv.is_file() and csv.stat().st_size == ends[-1]
+    if not whole or same != set(was) or same != set(digests):
+        kept = {m: (start, size) for (m, size), start in zip(members.items(), ends, strict=False) if m in same and whole}
+        members = write_csv(con, table, csv, kept)
+    return {
+        "files": {"parquet": f"parquet/{table.name}", "csv": f"csv/{csv.name}"},
+        "file_bytes": {"parquet": parquet_bytes, "csv": csv.stat().st_size},
+        "months": [{"month": m, "digest": digests[m], "csv_bytes": members[m]} for m in digests],
+    }
+
+
+def _described(table: Table) -> dict[str, Any]:
+    """What the catalog says of a table: `rows` and `bytes` are the lake's, `days` those that have rows."""
+    days = sorted({f.event_date for f in table.files if f.event_date is not None})
+    return {
+        "table": ".".join(p for p in (table.layer, table.name) if p),
+        "layer": table.layer,
+        "doc": table.doc,
+        "domain": table.domain,
+        "version": table.version,
+        "key": list(table.order),
+        "sources": list(table.sources),
+        "rows": sum(f.rows for f in table.files),
+        "bytes": sum(f.bytes for f in table.files),
+        "days": {"first": days[0].isoformat(), "last": days[-1].isoformat(), "count": len(days)} if days else None,
+        "columns": [
+            {
+                "name": c.name, "type": SQL_TYPES[c.kind], "unit": c.unit, "doc": c.doc, "formula": c.formula,
+                "nullable": c.nullable,
+            }
+            for c in table.columns
+        ],
+    }  # fmt: skip

@@ -1,0 +1,81 @@
+-- energy_load_30min: formulas and sources are in schemas/metrics/energy_load_30min.py.
+WITH
+half_hours AS (
+    SELECT
+        event_date,
+        quarter // 2 AS half_hour,
+        min(bin_at) AS bin_at,
+        arg_min(local_time, quarter) AS local_time,
+        CAST(sum(seconds) AS BIGINT) AS seconds
+    FROM quarters
+    GROUP BY event_date, quarter // 2
+),
+-- A meter's class and district hold for the whole day; one that no reference table knows is 'unknown', not lost.
+meters AS (
+    SELECT
+        m.*,
+        coalesce(r.meter_class, 'unknown') AS meter_class,
+        coalesce(r.district, 'unknown') AS district,
+        h.health_share
+    FROM views.meter_half_hours AS m
+    LEFT JOIN views.meters_by_day AS r USING (event_date, meter_id)
+    LEFT JOIN metrics.sensor_health_daily AS h
+        ON h.event_date = m.event_date AND h.sensor_id = m.meter_id AND h.feed = 'meter_readings'
+),
+-- Expected in every half hour: the meters that reported on the day.
+expected AS (
+    SELECT
+        event_date,
+        meter_class,
+        district,
+        direction,
+        count(*) AS expected_meters,
+        sum(expected_registers) AS expected_registers
+    FROM (SELECT DISTINCT event_date, meter_class, district, direction, meter_id, expected_registers FROM meters)
+    GROUP BY ALL
+),
+measured AS (
+    SELECT
+        event_date,
+        meter_class,
+        district,
+        direction,
+        half_hour,
+        CAST(sum(n) AS BIGINT) AS n,
+        count(*) AS meters,
+        CAST(sum(observed_s) AS DOUBLE) AS observed_s,
+        CAST(sum(exact(observed_s * health_share)) AS DOUBLE)
+            / CAST(sum(observed_s) FILTER (WHERE health_share IS NOT NULL) AS DOUBLE) AS health_share,
+        CAST(sum(energy_kwh) AS DOUBLE) AS energy_kwh,
+        CAST(sum(estimated_kwh) AS DOUBLE) AS estimated_kwh
+    FROM meters
+    GROUP BY ALL
+),
+observed AS (
+    SELECT
+        e.event_date,
+        e.meter_class,
+        e.district,
+        e.direction,
+        h.bin_at,
+        h.local_time,
+        coalesce(m.n, 0) AS n,
+        least(coalesce(m.observed_s, 0) / CAST(h.seconds * e.expected_registers AS DOUBLE), 1) AS coverage_share,
+        m.health_share,
+        coalesce(m.meters, 0) AS meters,
+        e.expected_meters,
+        m.energy_kwh,
+        m.estimated_kwh,
+        h.seconds
+    FROM expected AS e
+    JOIN half_hours AS h USING (event_date)
+    LEFT JOIN measured AS m USING (event_date, meter_class, district, direction, half_hour)
+)
+SELECT
+    * EXCLUDE (seconds),
+    CASE
+        WHEN n = 0 THEN 'no_data'
+        WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
+    END AS null_reason,
+    CASE WHEN null_reason IS NULL THEN energy_kwh * 3600 / seconds END AS load_kw
+FROM observed

@@ -1,0 +1,115 @@
+"""How near the lake's metrics come to a simulated city's truth: `make accuracy` prints it and writes accuracy.json.
+
+The truth is made by pipelines/simulator; nothing is measured again here.
+
+A truth cell (such as one detector in one hour) is intact where no fault destroyed information in it: there the metric
+must equal the truth, up to the last digits of a float. In a cell with some rows destroyed the metric may be off, by no
+more than the bound of its column as long as a tenth of its rows at most is damaged. Cells with more damage are not
+judged by value: the metric says so itself by coverage, health or an empty ratio.
+"""
+
+import json
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from schemas.lake import Lake
+from schemas.registry import metrics
+
+LIGHT_DAMAGE = 0.1
+"""Share of a cell's rows that may be destroyed for its error still to be bounded."""
+
+EXACT = 1e-9
+"""Relative difference that float arithmetic in another order makes at most."""
+
+BOUNDS = {"traffic_15min": 0.5, "traffic_hourly": 0.35, "energy_load_30min": 0.5, "energy_daily": 0.35, "response_times_daily": 0.5}
+"""Largest error in lightly damaged cells, relative to the truth or, for small cells, to the column's mean."""
+
+NOT_COMPARED = {"n", "damaged_n"}
+
+
+def accuracy(lake: Lake, truth_folder: Path) -> list[dict]:
+    """Compare every metric that has a truth with it, column by column.
+
+    Returns:
+        Rows of {metric, column, cells, exact_share, max_rel_error, bound, met}: exact_share is the share of the intact
+        cells in which the metric equals the truth, max_rel_error the largest error of the lightly damaged ones.
+    """
+    out: list[dict] = []
+    for path in sorted(Path(truth_folder).glob("*.parquet")):
+        contract = metrics().get(path.stem)
+        if contract is None:
+            continue
+        truth = pl.read_parquet(path)
+        key = ["event_date", *contract.key]
+        columns = [c for c in truth.columns if c not in key and c not in NOT_COMPARED]
+        measured = lake.scan("metrics", path.stem)
+        table = measured.select(*key, *columns).collect() if measured is not None else truth.select(*key, *columns).clear()
+        joined = truth.join(table, on=key, how="left", suffix="_measured")
+        out += [compare(joined, path.stem, column, BOUNDS[path.stem]) for column in columns]
+    return out
+
+
+def compare(joined: pl.DataFrame, metric: str, column: str, bound: float) -> dict:
+    """One column of the joined cells: exact where intact, within the bound where lightly damaged."""
+    true, measured = pl.col(column), pl.col(f"{column}_measured")
+    known = joined.filter(true.is_not_null()).with_columns(true.cast(pl.Float64), measured.cast(pl.Float64))
+    scale = known.select(true.abs().mean()).item() or 1.0
+    error = (measured - true).abs()
+    judged = known.with_columns(
+        exact=(error <= EXACT * true.abs() + EXACT).fill_null(False),
+        rel_error=error / pl.max_horizontal(true.abs(), pl.lit(scale)),
+        damage=pl.col("damaged_n") / pl.col("n"),
+    )
+    intact = judged.filter(pl.col("damage") == 0)
+    light = judged.filter((pl.col("damage") > 0) & (pl.col("damage") <= LIGHT_DAMAGE))
+    exact_share = float(intact["exact"].mean()) if intact.height else None
+    # a cell the metric left empty though little was lost is an error of its whole value
+    worst = float(light["rel_error"].fill_null(1.0).max()) if light.height else 0.0
+    return {
+        "metric": metric,
+        "column": column,
+        "cells": intact.height + light.height,
+        "exact_share": exact_share,
+        "max_rel_error": worst,
+        "bound": bound,
+        "met": exact_share == 1.0 and worst <= bound,
+    }
+
+
+def show(rows: list[dict]) -> None:
+    """Print the comparison as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric", "column", "cells", "exact where intact", "worst where damaged", "bound", "met")
+    for r in rows:
+        share = "no intact cell" if r["exact_share"] is None else f"{r['exact_share']:.2%}"
+        table.add_row(
+            r["metric"], r["column"], f"{r['cells']:,}", share, f"{r['max_rel_error']:.3f}", f"{r['bound']:g}", "yes" if r["met"] else "NO"
+        )
+    Console().print(table)
+
+
+def main(events: int = 200_000) -> int:
+    """Simulate three days, bring them the whole way, compare; write benchmarks/accuracy.json. 1 where something is off."""
+    from dagster_project import settings, way
+
+    from pipelines.simulator import simulate
+    from schemas.city import City
+
+    with tempfile.TemporaryDirectory() as folder:
+        simulated = simulate(Path(folder), City("Demo City", "Europe/Berlin"), date(2026, 5, 1), 3, events, seed=1)
+        loaded = settings.load(simulated.settings)
+        way.run(loaded)
+        rows = accuracy(loaded.lake, simulated.truth)
+    show(rows)
+    (Path(__file__).parent / "accuracy.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0 if all(r["met"] for r in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*(int(a) for a in sys.argv[1:2])))

@@ -1,0 +1,101 @@
+"""Runs the landing of one source: plan it, build the pipeline, run it on the asked runner, say what became of it.
+
+The default runner is Beam's in-process one; any other Beam option is passed through untouched.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
+
+from pipelines import progress
+from pipelines.sources.block import Source
+from pipelines.sources.files import Limits
+from pipelines.sources.plan import Plan, Refusal, plan
+from schemas import ledger
+from schemas.city import City
+from schemas.contract import Contract
+from schemas.errors import LakeError
+from schemas.lake import Lake
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a landing of one source did, as the ledger has it."""
+
+    feed: str
+    source: str
+    files: int
+    known: int
+    refused: tuple[Refusal, ...]
+    taken: int
+    kept: int
+    rejected: int
+    late: int
+
+
+def land(
+    lake: Lake,
+    city: City,
+    contract: Contract,
+    source: Source,
+    at: datetime,
+    limits: Limits | None = None,
+    beam_options: Sequence[str] = (),
+    listener: Callable[[int], None] | None = None,
+    planned: Plan | None = None,
+) -> Landed:
+    """Land what a source has and the lake has not.
+
+    Args:
+        at: the time of landing, `_landed_at` of its rows.
+        beam_options: such as ``["--runner=FlinkRunner", "--flink_master=..."]``; empty runs in this process.
+        listener: hears how many bytes each written chunk had (in-process runs).
+        planned: a plan made before, for callers that show its size first.
+
+    Raises:
+        SourceError, LakeError: nothing of the step in progress is visible then; landing again goes on.
+    """
+    limits = limits or Limits()
+    todo = planned or plan(lake, contract, source, limits)
+    if todo.todo:
+        _run(lake, city, contract, source, limits, todo, at, beam_options, listener)
+    lines = ledger.lines(lake).filter(
+        (pl.col("recorded_at") == at) & (pl.col("feed") == contract.name) & (pl.col("stage") == "land")
+        & pl.col("source").is_in([t.file.uri for t in todo.todo])
+    )
+    sums = lines.select(pl.col("taken", "kept", "rejected", "late").sum()).row(0, named=True)
+    return Landed(contract.name, source.name, len(todo.todo), todo.landed, todo.refused, **sums)
+
+
+def _run(
+    lake: Lake,
+    city: City,
+    contract: Contract,
+    source: Source,
+    limits: Limits,
+    todo: Plan,
+    at: datetime,
+    beam_options: Sequence[str],
+    listener: Callable[[int], None] | None,
+) -> None:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    from pipelines.landing import build
+    from pipelines.steps import Landing
+
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    landing = Landing(lake, city, contract, source, limits, tuple(replace(t, splits=()) for t in todo.todo), at)
+    splits = [s for t in todo.todo for s in t.splits]
+    named = any(o.startswith("--runner") for o in beam_options)
+    options = PipelineOptions(list(beam_options))
+    with progress.heard_by(listener):
+        try:
+            with beam.Pipeline(options=options) if named else beam.Pipeline(FnApiRunner(), options=options) as pipeline:
+                build(pipeline, landing, splits)
+        except OSError as error:
+            raise LakeError(lake.root, str(error), "check the folder and the space on its disk, then land again") from error

@@ -1,0 +1,172 @@
+"""The analysts' file: every table and column explained, the lake's own numbers, swapped under readers."""
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from good_rows import CITY, DAY, good_rows, put
+from polars.testing import assert_frame_equal
+
+from assets.exports import catalog
+from assets.exports.catalog import export
+from schemas import ledger
+from schemas.contract import QUARANTINE
+from schemas.errors import LakeError
+from schemas.lake import Lake, Step
+from schemas.registry import table_contracts
+
+METRIC = next(n.split(".")[1] for n, c in table_contracts().items() if c.layer == "metric" and "bin_at" in c)
+
+
+@pytest.fixture
+def full(lake: Lake) -> Lake:
+    """A lake in which every table of the contracts, the quarantine of one feed and the books hold rows."""
+    for name, contract in table_contracts().items():
+        layer = name.split(".")[0]
+        frame = good_rows(contract, layer)
+        if layer == "reference":
+            lake.replace_table(
+                layer, contract.name, contract.arrow_schema(layer), lake.write_part(layer, contract.name, None, "a", frame)
+            )
+        else:
+            put(lake, contract, layer, frame)
+    refused = pl.DataFrame(
+        [{"event_date": d, "stage": "land", "code": "malformed", "payload": "{,'", "_source": "s", "_position": i, "_received_at": AT,
+          "_landed_at": AT, "_contract_version": 1} for i, d in enumerate((None, DAY))],
+        schema={c.name: c.dtype for c in QUARANTINE},
+    )  # fmt: skip
+    parts = [
+        lake.write_part("quarantine", "traffic_flow", day, "q", refused.filter(pl.col("event_date").eq_missing(day)))
+        for day in (None, DAY)
+    ]
+    lake.append("quarantine", "traffic_flow", refused.to_arrow().schema, [Step("q", 0, 1, tuple(parts))])
+    ledger.record(lake, "l", 0, 1, [ledger.Tally("land", "traffic_flow", DAY, 22, 20, 2)], AT, "l")
+    return lake
+
+
+AT = datetime(2025, 3, 1, 12, tzinfo=UTC)
+
+
+def opened(lake: Lake) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(str(lake.exports() / catalog.DUCKDB), read_only=True)
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_every_table_and_column_is_explained(request: pytest.FixtureRequest, filled: bool) -> None:
+    lake = request.getfixturevalue("full" if filled else "lake")
+    export(lake, CITY)
+    with opened(lake) as con:
+        tables = con.sql(
+            "SELECT schema_name, table_name, 'table', comment FROM duckdb_tables() "
+            "UNION ALL SELECT schema_name, view_name, 'view', comment FROM duckdb_views() WHERE NOT internal"
+        ).fetchall()
+        columns = con.sql(
+            "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
+    kinds = {f"{schema}.{name}": kind for schema, name, kind, _ in tables}
+    assert set(table_contracts()) | {"main.ledger", "quarantine.traffic_flow"} <= set(kinds)
+    assert {n for n, kind in kinds.items() if kind == "table"} == {n for n in kinds if n.startswith("metrics.")}
+    assert all(comment for *_, comment in tables)
+    said = {(f"{schema}.{name}", column): comment for schema, name, column, comment in columns}
+    for name, contract in table_contracts().items():
+        for column in contract.stage_columns(name.split(".")[0]):
+            assert said[name, column.name] == column.label
+    assert all(said.values())
+
+
+def test_numbers_are_the_lakes(full: Lake) -> None:
+    export(full, CITY)
+    with opened(full) as con:
+        for layer, name in full.tables():
+            held = full.scan(layer, name)
+            assert held is not None
+            place = f"{layer}.{name}" if name else layer
+            got = con.sql(f"SELECT * FROM {place}").pl()
+            want = held.select(got.columns).collect()
+            assert_frame_equal(got, want.cast(dict(got.schema)), check_row_order=False)
+            assert got.height > 0
+        assert con.sql("SELECT count(*) FROM quarantine.traffic_flow WHERE event_date IS NULL").fetchall() == [(1,)]
+        kinds = dict(con.sql(f"SELECT column_name, column_type FROM (DESCRIBE metrics.{METRIC})").fetchall())
+        assert (kinds["bin_at"], kinds["local_time"], kinds["event_date"]) == ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "DATE")
+
+
+READER = """
+import sys, duckdb
+con = duckdb.connect(sys.argv[1], read_only=sys.argv[3] == "reader")
+count = lambda: print(con.execute("SELECT count(*) FROM metrics." + sys.argv[2]).fetchall()[0][0], flush=True)
+if sys.argv[3] == "writer":
+    con.execute("CREATE TABLE mine AS SELECT 1 AS x")
+count()
+sys.stdin.readline()
+count()
+"""
+
+
+@pytest.mark.parametrize("mode", ["reader", "writer"])
+def test_swap_while_another_process_has_it_open(full: Lake, mode: str) -> None:
+    export(full, CITY)
+    path, contract = full.exports() / catalog.DUCKDB, table_contracts()[f"metrics.{METRIC}"]
+    args = [sys.executable, "-c", READER, str(path), METRIC, mode]
+    with subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin
+        assert other.stdout
+        assert other.stdout.readline() == "20\n"
+        put(full, contract, "metrics", good_rows(contract, "metrics", rows=33), stem="b")
+        export(full, CITY)
+        with opened(full) as con:
+            assert con.sql(f"SELECT count(*) FROM metrics.{METRIC}").fetchall() == [(33,)]
+        other.stdin.write("\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "20\n", "the old file is read to the end"
+    assert other.returncode == 0
+    with opened(full) as con:
+        assert con.sql(f"SELECT count(*) FROM metrics.{METRIC}").fetchall() == [(33,)]
+    assert [p.name for p in full.exports().iterdir() if p.name.endswith((".half", ".wal"))] == []
+
+
+def test_log_left_by_a_killed_writer_is_not_played_into_the_new_file(full: Lake) -> None:
+    export(full, CITY)
+    wal = full.exports() / f"{catalog.DUCKDB}.wal"
+    wal.write_bytes(b"left over")
+    put(
+        full,
+        table_contracts()[f"metrics.{METRIC}"],
+        "metrics",
+        good_rows(table_contracts()[f"metrics.{METRIC}"], "metrics"),
+        stem="b",
+    )
+    export(full, CITY)
+    assert not wal.exists()
+    opened(full).close()
+
+
+def test_nothing_new_nothing_written(full: Lake) -> None:
+    export(full, CITY)
+    before = {p: p.stat().st_ino for p in full.exports().rglob("*") if p.is_file() and p.name != catalog.CATALOG}
+    export(full, CITY)
+    assert {p: p.stat().st_ino for p in before} == before
+    assert len(before) > 3
+
+
+def test_views_read_old_files_without_a_column(lake: Lake) -> None:
+    contract = table_contracts()["refined.traffic_flow"]
+    put(lake, contract, "refined", good_rows(contract, "refined").drop("observed_share"))
+    put(lake, contract, "refined", good_rows(contract, "refined", date(2025, 3, 2)), date(2025, 3, 2))
+    export(lake, CITY)
+    with opened(lake) as con:
+        counts = con.sql("SELECT count(*), count(observed_share) FROM refined.traffic_flow").fetchall()
+    assert counts == [(40, 20)]
+
+
+def test_folder_that_cannot_be_written_is_one_clear_error(full: Lake, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "csv").write_text("in the way")
+    with pytest.raises(LakeError, match="check that the folder can be written"):
+        export(full, CITY, tmp_path / "out")
+    assert not [p for p in (tmp_path / "out").rglob(".*") if p.name.endswith(".half")]

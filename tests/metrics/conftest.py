@@ -1,0 +1,128 @@
+"""A small lake for tests of metrics: refined rows written straight to disk. What a metric should say is in the tests."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from assets.measure import dependencies, measure, order
+from schemas import registry
+from schemas.city import City
+from schemas.lake import Lake
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+LINEAGE = {
+    "_versions": 1,
+    "_source": "test.csv",
+    "_position": 0,
+    "_received_at": "2026-01-01T00:00:00+00:00",
+    "_landed_at": "2026-01-01T00:00:00+00:00",
+    "_contract_version": 1,
+}
+
+
+class Town:
+    """A city with a lake of its own."""
+
+    def __init__(self, root: Path, zone: str) -> None:
+        self.lake, self.city = Lake(root), City("Testham", zone)
+
+    def frame(self, table: str, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+        """Rows as the table's contract types them; instants may be ISO texts; absent columns are default or NULL."""
+        layer, name = table.split(".")
+        contract = registry.table_contracts()[table]
+        columns = contract.stage_columns(layer)
+        filled = {c.name: [r.get(c.name, LINEAGE.get(c.name, c.default)) for r in rows] for c in columns}
+        frame = pl.DataFrame({c.name: _series(c.name, filled[c.name], c.dtype) for c in columns})
+        if layer == "refined":
+            start = contract.starts_at()
+            frame = frame.with_columns(self.city.day(start).alias("event_date"), self.city.local(start).alias("local_time"))
+        return frame
+
+    def put(self, table: str, rows: Sequence[dict[str, Any]] | pl.DataFrame, files: int = 1, seed: int | None = None) -> None:
+        """Write a refined or reference table, in so many files a day, in the given or a shuffled order of rows."""
+        layer, name = table.split(".")
+        schema = registry.table_contracts()[table].arrow_schema(layer)
+        frame = rows if isinstance(rows, pl.DataFrame) else self.frame(table, rows)
+        if seed is not None:
+            frame = frame.sample(fraction=1, shuffle=True, seed=seed)
+        if layer == "reference":
+            stem = hashlib.sha256(frame.write_csv().encode()).hexdigest()[:16]
+            self.lake.replace_table(layer, name, schema, self.lake.write_part(layer, name, None, stem, frame))
+            return
+        parts = []
+        for (day,), of_day in frame.group_by("event_date", maintain_order=True):
+            size = math.ceil(of_day.height / files)
+            for i in range(files):
+                part = of_day.slice(i * size, size)
+                stem = f"{seed}-{files}-{i}-{hashlib.sha256(part.write_csv().encode()).hexdigest()[:12]}"
+                parts.append(self.lake.write_part(layer, name, day, stem, part))
+        self.lake.replace(layer, name, schema, parts)
+
+    def measure(self, metric: str, *days: date, force: bool = False) -> pl.DataFrame:
+        """Measure a metric and the metrics it reads; return its rows of these days."""
+        for name in order(_upstream(metric)):
+            measure(self.lake, self.city, name, days, force)
+        return self.read(metric, *days)
+
+    def read(self, metric: str, *days: date) -> pl.DataFrame:
+        """The metric's rows of these days, by day and key."""
+        scan = self.lake.scan("metrics", metric, list(days))
+        contract = registry.metrics()[metric]
+        if scan is None:
+            return pl.DataFrame(schema=contract.polars_schema("metrics"))
+        return scan.collect().sort("event_date", *contract.key)
+
+    def bodies(self, metric: str) -> dict[str, bytes]:
+        """The bytes of the metric's current files by day."""
+        return {str(f.event_date): Path(f.uri).read_bytes() for f in self.lake.files("metrics", metric)}
+
+
+def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
+    if dtype == pl.Datetime("us", "UTC"):
+        values = [datetime.fromisoformat(v) if isinstance(v, str) else v for v in values]
+    if dtype == pl.Datetime("us"):
+        values = [None if v is None else v for v in values]
+    return pl.Series(name, values, dtype, strict=True)
+
+
+def _upstream(metric: str) -> set[str]:
+    found, todo = set(), [metric]
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        todo += [d.removeprefix("metrics.") for d in dependencies(name) if d.startswith("metrics.")]
+    return found
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    """A city in Berlin's zone, with an empty lake."""
+    return Town(tmp_path / "lake", "Europe/Berlin")
+
+
+@pytest.fixture
+def make_town(tmp_path: Path):
+    """Makes cities: `make_town(name, zone)`."""
+    return lambda name, zone="Europe/Berlin": Town(tmp_path / name, zone)
+
+
+def golden(metric: str) -> list[dict[str, Any]]:
+    """The cases of `tests/golden/<metric>/*.json`, each worked by hand."""
+    return [json.loads(p.read_text(encoding="utf-8")) | {"file": p.name} for p in sorted((GOLDEN / metric).glob("*.json"))]
+
+
+def expand(rows: list[dict[str, Any]], time: str) -> list[dict[str, Any]]:
+    """Golden rows with `repeat` and `every_s` written out: the same row again and again, later each time."""
+    out = []
+    for row in rows:
+        bare = {k: v for k, v in row.items() if k not in ("repeat", "every_s")}
+        first = datetime.fromisoformat(row[time])
+        out += [bare | {time: first + timedelta(seconds=row.get("every_s", 0) * i)} for i in range(row.get("repeat", 1))]
+    return out
