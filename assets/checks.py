@@ -95,7 +95,7 @@ def _judge(opened: Partition, contract: Contract, layer: str) -> dict[str, Any]:
     asked = checks(contract, layer)
     own = facts(contract.columns)
     values, errors = opened.measure({**{c.name: c.measure for c in asked if c.measure}, **own})
-    _settle(opened, contract, asked, values, errors)
+    _settle(opened, asked, values, errors)
     outcomes = expectations.validate(
         _frame({c.name: values[c.name] for c in asked if c.name in values}), profile_suite(contract, layer)
     )
@@ -115,11 +115,10 @@ def _judge(opened: Partition, contract: Contract, layer: str) -> dict[str, Any]:
     }
 
 
-def _settle(opened: Partition, contract: Contract, asked: list[Check], values: dict[str, Any], errors: dict[str, str]) -> None:
+def _settle(opened: Partition, asked: list[Check], values: dict[str, Any], errors: dict[str, str]) -> None:
     """Measure what the one pass could not: types, exact repeats, columns gone silent, table rules."""
-    silent = [
-        c.column for c in asked if c.code == "silent" and values.get("rows") and values[f"{c.column}.nulls"] == values["rows"]
-    ]
+    rows = values.get("rows")
+    silent = [c.column for c in asked if c.code == "silent" and c.column and rows and values.get(f"{c.column}.nulls") == rows]
     gone = opened.filled_before(silent) if silent else set()
     for check in asked:
         if check.code == "schema":

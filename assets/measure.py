@@ -40,7 +40,8 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
     """Measure days of one metric and return those whose partition changed.
 
     A day's file is named by a digest of all it is made of (input files, SQL, contract version, thresholds, zone), so a
-    day whose inputs are the same is not measured again unless `force`. The days asked for become visible in one commit.
+    day whose inputs are the same is not measured again unless `force`. A day without inputs gets no file; one that has
+    lost them, or whose rows carry nothing, gets an empty one. The days asked for become visible in one commit.
     Raises CitylakeError where the SQL and the contract disagree.
     """
     if metric not in registry.metrics():
@@ -58,7 +59,8 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
     stale = [
         d
         for d in _digests(lake, city, contract, sorted(set(days)), limits)
-        if force or current.get(d.day) != {f"event_date={d.day.isoformat()}/{d.stem}.parquet"}
+        if (d.has_inputs or d.day in current)
+        and (force or current.get(d.day) != {f"event_date={d.day.isoformat()}/{d.stem}.parquet"})
     ]
     parts: list[Part] = []
     for batch in _batches(stale):
@@ -71,8 +73,7 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
             con.close()
         for wanted in batch:
             frame = rows.filter(pl.col("event_date") == wanted.day)
-            if frame.height or wanted.has_inputs or wanted.day in current:
-                parts.append(lake.write_part("metrics", metric, wanted.day, wanted.stem, frame))
+            parts.append(lake.write_part("metrics", metric, wanted.day, wanted.stem, frame))
     return lake.replace("metrics", metric, contract.arrow_schema("metrics"), parts) if parts else []
 
 

@@ -3,8 +3,6 @@
 No metric is named here and nothing is written to the lake.
 """
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from importlib.resources import files
@@ -12,23 +10,13 @@ from importlib.resources import files
 import duckdb
 import polars as pl
 
+from assets import duck
 from assets.dependencies import LEDGER, macros
+from assets.duck import aligned, literal
 from schemas import ledger, registry
 from schemas.city import City
-from schemas.column import Column, Kind
-from schemas.errors import SettingsError
 from schemas.lake import PARTITIONED, File, Lake
-from schemas.storage import s3_options
 
-TYPES: dict[Kind, str] = {
-    "string": "VARCHAR",
-    "int": "BIGINT",
-    "float": "DOUBLE",
-    "bool": "BOOLEAN",
-    "instant": "TIMESTAMPTZ",
-    "local_time": "TIMESTAMP",
-    "date": "DATE",
-}
 QUARTER_S = 900
 
 
@@ -60,7 +48,6 @@ def connect(
     *,
     limits: Mapping[str, float] | None = None,
     lookback_days: int = 0,
-    memory: str = "1GiB",
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that shows the lake as a metric's SQL sees it.
 
@@ -70,13 +57,9 @@ def connect(
     hold the requested local days; `ledger` the books, where asked for. Macros: `threshold(name)` and those of
     `assets/macros.sql`; variable `zone`.
     """
-    spill = os.path.join(tempfile.gettempdir(), f"citylake-duckdb-{os.getpid()}")
-    con = duckdb.connect(config={"memory_limit": memory, "temp_directory": spill})
-    con.execute("SET TimeZone = 'UTC'")
-    if lake.options is not None:
-        con.register_filesystem(_s3())
-    con.execute("SET VARIABLE zone = " + _literal(city.zone))
-    cases = "".join(f" WHEN {_literal(n)} THEN {v!r}::DOUBLE" for n, v in sorted((limits or thresholds(lake)).items()))
+    con = duck.connect(lake)
+    con.execute("SET VARIABLE zone = " + literal(city.zone))
+    cases = "".join(f" WHEN {literal(n)} THEN {v!r}::DOUBLE" for n, v in sorted((limits or thresholds(lake)).items()))
     con.execute(f"CREATE MACRO threshold(named) AS CASE named{cases} END")
     for macro in macros().values():
         con.execute(macro)
@@ -88,7 +71,7 @@ def connect(
         if table == LEDGER:
             _keep(con, LEDGER, ledger_lines(lake))
         else:
-            con.execute(f"CREATE VIEW {table} AS {_relation(con, table, files_of(lake, table, wanted))}")
+            con.execute(f"CREATE VIEW {table} AS {_relation(con, lake, table, wanted)}")
     return con
 
 
@@ -97,16 +80,11 @@ def with_lookback(days: Iterable[date], lookback_days: int) -> list[date]:
     return sorted({d - timedelta(days=k) for d in days for k in range(lookback_days + 1)})
 
 
-def _relation(con: duckdb.DuckDBPyConnection, table: str, parts: Sequence[File]) -> str:
+def _relation(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, days: Sequence[date]) -> str:
     """A SELECT with the columns and types of the table's contract, over its files."""
     layer = table.split(".", maxsplit=1)[0]
-    columns = registry.table_contracts()[table].stage_columns(layer)
-    if not parts:
-        return f"SELECT {', '.join(_typed_null(c) for c in columns)} WHERE false"
-    hive = "true, hive_types={'event_date': DATE}" if layer in PARTITIONED else "false"
-    source = f"read_parquet([{', '.join(_literal(p.uri) for p in parts)}], hive_partitioning={hive}, union_by_name=true)"
-    held = set(con.sql(f"SELECT * FROM {source} LIMIT 0").columns)
-    return f"SELECT {', '.join(_quoted(c.name) if c.name in held else _typed_null(c) for c in columns)} FROM {source}"
+    uris = [f.uri for f in files_of(lake, table, days)]
+    return aligned(con, uris, registry.table_contracts()[table].stage_columns(layer), hive=layer in PARTITIONED)[0]
 
 
 def _calendar(con: duckdb.DuckDBPyConnection, city: City, days: Sequence[date]) -> None:
@@ -141,31 +119,3 @@ def _keep(con: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> Non
     con.register("incoming", frame.to_arrow())
     con.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
     con.unregister("incoming")
-
-
-def _s3() -> object:
-    import s3fs
-
-    options = s3_options()
-    if "aws_access_key_id" not in options:
-        raise SettingsError("AWS_ACCESS_KEY_ID", "it is not set, and the lake is on S3", "export it with AWS_SECRET_ACCESS_KEY")
-    return s3fs.S3FileSystem(
-        key=options.get("aws_access_key_id"),
-        secret=options.get("aws_secret_access_key"),
-        token=options.get("aws_session_token"),
-        endpoint_url=options.get("aws_endpoint_url"),
-        client_kwargs={"region_name": options["aws_region"]},
-        use_listings_cache=False,
-    )
-
-
-def _typed_null(column: Column) -> str:
-    return f"NULL::{TYPES[column.kind]} AS {_quoted(column.name)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -45,8 +45,10 @@ class Check:
             query = sqlglot.parse_one(self.recount, dialect="duckdb")
         except sqlglot.ParseError:
             return None
-        plain = isinstance(query, exp.Select) and not query.args.get("group") and len(query.selects) == 1
-        if not plain or not isinstance(query.selects[0], exp.Count) or not isinstance(query.selects[0].this, exp.Star):
+        if not isinstance(query, exp.Select) or query.args.get("group") or len(query.selects) != 1:
+            return None
+        counted = query.selects[0]
+        if not isinstance(counted, exp.Count) or not isinstance(counted.this, exp.Star):
             return None
         return query.select("*", append=False).sql(dialect="duckdb")
 

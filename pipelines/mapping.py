@@ -5,6 +5,7 @@ Whether a value is allowed is not judged here (`schemas.conform`); only whether 
 
 from dataclasses import dataclass
 
+import duckdb
 import polars as pl
 
 from pipelines.sources.block import Field, Source
@@ -102,7 +103,8 @@ class _Reading:
         if field.values:
             value = value.cast(pl.String).replace_strict(dict(field.values), default=value.cast(pl.String), return_dtype=pl.String)
         if kind == "string":
-            return value if self.text else value.cast(pl.String)
+            text = value if self.text else value.cast(pl.String)
+            return text.map_batches(_sha256, return_dtype=pl.String) if field.hash else text
         if kind in ("int", "float"):
             return self._number(value, field)
         if kind == "bool":
@@ -173,6 +175,13 @@ class _Reading:
         if sentinels and self.column.kind in ("int", "float"):
             given &= ~self.raw.cast(pl.Float64, strict=False).is_in(sentinels).fill_null(False)
         return given
+
+
+def _sha256(texts: pl.Series) -> pl.Series:
+    """The first 32 hex digits of each text's SHA-256."""
+    with duckdb.connect() as engine:
+        engine.register("texts", texts.rename("t").to_frame().to_arrow())
+        return engine.sql("SELECT left(sha256(t), 32) AS h FROM texts").pl()["h"].rename(texts.name)
 
 
 def _whole(number: pl.Expr) -> pl.Expr:

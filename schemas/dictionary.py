@@ -51,7 +51,7 @@ def text() -> str:
             *_columns(ledger.COLUMNS),
             "## Rejection codes",
             "",
-            "A refused row carries one: the first fault found, column by column in the contract's order, then time, then row rules.",
+            "A refused row carries one, the first found: column by column in the contract's order, then time, then row rules.",
             "",
             *_table(("code", "meaning"), ((f"`{code}`", meaning) for code, meaning in MEANING.items())),
             *_thresholds(),

@@ -98,14 +98,14 @@ def balance(lake: Lake) -> pl.DataFrame:
     rows by which a line does not add up, plus the rows by which raw, refined or quarantine differ from it.
     """
     place = ["feed", "stage", "event_date"]
-    books = lines(lake).group_by(place).agg(pl.col(*COUNTS).sum())
+    missing = pl.col("taken") - pl.sum_horizontal(COUNTS[1:])
+    books = lines(lake).group_by(place).agg(pl.col(*COUNTS).sum(), missing.abs().sum().alias("missing"))
     out = books.join(_rows_held(lake), on=place, how="full", coalesce=True, nulls_equal=True)
     out = out.join(_rows_refused(lake), on=place, how="full", coalesce=True, nulls_equal=True)
-    out = out.with_columns(pl.col(*COUNTS, "held", "refused").fill_null(0))
-    missing = pl.col("taken") - pl.sum_horizontal(COUNTS[1:])
+    out = out.with_columns(pl.col(*COUNTS, "missing", "held", "refused").fill_null(0))
     differs = (pl.col("kept") - pl.col("held")).abs() + (pl.col("rejected") - pl.col("refused")).abs()
     return (
-        out.with_columns((missing.abs() + differs).alias("off_by"))
+        out.with_columns((pl.col("missing") + differs).alias("off_by"))
         .select(*place, *COUNTS, "off_by")
         .filter(pl.any_horizontal(pl.col(*COUNTS, "off_by") != 0))
         .sort(place, nulls_last=True)

@@ -11,12 +11,12 @@ from typing import Any
 
 import duckdb
 
+from assets.duck import SQL_TYPES, connect
 from assets.exports.aside import aside, sweep
 from assets.exports.csv import header_size, write_csv
 from assets.exports.duckdb_file import write_duckdb
 from assets.exports.parquet import drop_other_months, month_file, write_month
 from assets.exports.snapshot import Table, combined, snapshot
-from assets.duck import SQL_TYPES, connect
 from schemas.city import City
 from schemas.lake import Lake
 
@@ -68,7 +68,7 @@ def _publish(con: duckdb.DuckDBPyConnection, folder: Path, table: Table, before:
     """Bring one metric's Parquet and CSV up to date; what they are now."""
     months = table.months()
     digests = {month: part.digest for month, part in months.items()}
-    old = next((t for t in before.get("tables", []) if t.get("table") == f"metrics.{table.name}"), {})
+    old: dict[str, Any] = next((t for t in before.get("tables", []) if t.get("table") == f"metrics.{table.name}"), {})
     was = {m["month"]: m for m in old.get("months", [])}
     same = {m for m, d in digests.items() if was.get(m, {}).get("digest") == d}
     parquet_bytes = 0

@@ -6,16 +6,15 @@ as they are. An absent value is an empty field, an empty text is "". What has ch
 """
 
 import gzip
-import shutil
 from pathlib import Path
 from typing import BinaryIO
 
 import duckdb
 import polars as pl
 
+from assets.duck import aligned, quoted
 from assets.exports.aside import aside
 from assets.exports.snapshot import Table
-from assets.duck import aligned, quoted
 from schemas.column import Column
 
 LEVEL = 5
@@ -73,7 +72,7 @@ def _write_month(con: duckdb.DuckDBPyConnection, table: Table, out: BinaryIO) ->
             rows, _ = aligned(con, day.uris, day.columns, day.hive)
             frame = con.sql(f"{rows} ORDER BY {', '.join(map(quoted, day.order))}").pl()
             text = frame.select(_as_text(c) for c in day.columns)
-            text.write_csv(member, include_header=False, line_terminator=CRLF)
+            member.write(text.write_csv(include_header=False, line_terminator=CRLF).encode())
 
 
 def _as_text(column: Column) -> pl.Expr:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import duckdb
 
+from assets.duck import aligned, connect, literal, quoted
 from assets.exports.aside import aside
 from assets.exports.snapshot import Table
-from assets.duck import aligned, connect, literal, quoted
 from schemas.lake import Lake
 
 

@@ -25,6 +25,7 @@ detector_rows AS (
         ) AS is_high,
         t.vehicle_count = 0 AND t.occupancy_share > 0 AS has_occupancy_only,
         t.vehicle_count > 0 AND t.occupancy_share = 0 AS has_flow_only,
+        t.vehicle_count IS NOT NULL AND t.occupancy_share IS NOT NULL AS has_both,
         t._corrections AS corrections
     FROM refined.traffic_flow AS t
     JOIN days AS d USING (event_date)
@@ -57,6 +58,7 @@ meter_rows AS (
         coalesce(r.load_kw - p.third_kw > threshold('health_meter_spike_ratio') * p.third_kw AND p.third_kw > 0, false) AS is_high,
         CAST(NULL AS BOOLEAN) AS has_occupancy_only,
         CAST(NULL AS BOOLEAN) AS has_flow_only,
+        false AS has_both,
         r._corrections AS corrections
     FROM readings AS r
     JOIN third_peaks AS p USING (event_date, meter_id, register)
@@ -82,10 +84,10 @@ channels AS (
         count(*) FILTER (WHERE is_high) AS high_n,
         count(*) FILTER (WHERE has_occupancy_only) AS occupancy_only_n,
         count(*) FILTER (WHERE has_flow_only) AS flow_only_n,
-        count(has_flow_only) AS pair_n,
+        count(*) FILTER (WHERE has_both) AS both_n,
         count(corrections) AS corrected_n,
         count(*) FILTER (WHERE contains(corrections, 'clock')) AS clock_n,
-        count(*) FILTER (WHERE contains(corrections, 'factor') OR contains(corrections, 'unit')) AS unit_n
+        count(*) FILTER (WHERE contains(corrections, ' x ')) AS unit_n
     FROM samples
     GROUP BY ALL
 ),
@@ -162,7 +164,7 @@ devices AS (
         sum(high_n) FILTER (WHERE is_judged) AS high_n,
         sum(occupancy_only_n) FILTER (WHERE is_judged) AS occupancy_only_n,
         sum(flow_only_n) FILTER (WHERE is_judged) AS flow_only_n,
-        sum(pair_n) FILTER (WHERE is_judged) AS pair_n,
+        sum(both_n) FILTER (WHERE is_judged) AS both_n,
         sum(corrected_n) AS corrected_n,
         sum(clock_n) AS clock_n,
         sum(unit_n) AS unit_n
@@ -191,8 +193,8 @@ statistics AS (
         v.usual_interval_s,
         v.zero_n / nullif(v.zero_known_n, 0) AS zero_share,
         v.high_n / nullif(v.n, 0) AS high_share,
-        v.occupancy_only_n / nullif(v.pair_n, 0) AS mismatch_share,
-        v.flow_only_n / nullif(v.pair_n, 0) AS flow_only_share,
+        v.occupancy_only_n / nullif(v.both_n, 0) AS mismatch_share,
+        v.flow_only_n / nullif(v.both_n, 0) AS flow_only_share,
         CASE WHEN v.n > 0 THEN coalesce(c.constant_n, 0) / v.n END AS constant_share,
         e.entropy,
         CAST(coalesce(v.corrected_n, 0) AS BIGINT) AS corrected_n,

@@ -31,9 +31,7 @@ def day(rng: np.random.Generator, city: City, start: int, end: int, rates: Fault
     }
 
 
-def backlog(
-    rng: np.random.Generator, city: City, start: int, of: tuple[int, int], rates: FaultRates, rows: int
-) -> Sent | None:
+def backlog(rng: np.random.Generator, city: City, start: int, of: tuple[int, int], rates: FaultRates, rows: int) -> Sent | None:
     """Calls of the day `of` (from, to), received from the city's desk after `start`."""
     if not rates.late_weeks * rows:
         return None
@@ -56,7 +54,9 @@ def _send(rng: np.random.Generator, units: pl.DataFrame, kinds: tuple[str, ...],
         is_refined=~rejected,
     )
     books = booked(rejected, chosen == kinds.index("repeat"), chosen == kinds.index("correction"))
-    truth = wire.drop("fault", "received_s", "has_unit", "arrives").with_columns(is_place_wrong=pl.col("is_refined") & pl.Series(destroys))
+    truth = wire.drop("fault", "received_s", "has_unit", "arrives").with_columns(
+        is_place_wrong=pl.col("is_refined") & pl.Series(destroys)
+    )
     keys = wire.select("incident_id", "unit_id", "fault", "is_destroyed", "is_refined")
     result = Sent(_rows(rng, wire, kinds is TEXT), truth, keys, books=books)
     result.faults.update({k: v for k, v in wire["fault"].value_counts().iter_rows() if k})
@@ -100,7 +100,9 @@ def _text(wire: pl.DataFrame) -> pl.DataFrame:
     texts = {c: quoted(pl.col(c)) for c in COLUMNS[:5]}
     texts |= {c: quoted(stamped(c)) for c in INSTANTS} | {c: pl.col(c).cast(pl.String) for c in ("lat", "lon")}
     texts["call_type"] = pl.when(on("not_utf8")).then(pl.lit(f'"{BAD_UTF8}"')).otherwise(texts["call_type"])
-    texts["lat"] = pl.when(on("nan")).then(pl.lit("NaN")).when(on("unreadable_number")).then(pl.lit('"n/a"')).otherwise(texts["lat"])
+    texts["lat"] = (
+        pl.when(on("nan")).then(pl.lit("NaN")).when(on("unreadable_number")).then(pl.lit('"n/a"')).otherwise(texts["lat"])
+    )
     pieces: list[pl.Expr] = []
     for i, name in enumerate(COLUMNS):
         pieces += [pl.lit(("," if i else "{") + f'"{name}":'), texts[name]]

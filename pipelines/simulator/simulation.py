@@ -22,7 +22,12 @@ from pipelines.simulator.settings_file import write_settings
 from schemas.city import City
 
 SHARES = {"traffic_flow": 0.87, "meter_readings": 0.126, "emergency_calls": 0.004}
-TRAFFIC_SLOT_S = 45 * 60
+SLOTS_S = {"traffic_flow": 45 * 60, "meter_readings": 6 * 3600, "emergency_calls": 4 * 3600}
+"""Seconds of receipt in one file: short enough that what is on time in the feed is on time in its file, too."""
+
+SMALL = 100_000
+"""Events a day below which files are eight times as long: a small city would send almost empty ones."""
+
 DEFAULT_RATES = FaultRates()
 Progress = Callable[[str, int, int], None]
 
@@ -98,7 +103,8 @@ def simulate(
     sensors = detectors.lay_out(np.random.default_rng([seed, 1]), int(wanted["traffic_flow"]), seconds, rates)
     meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), seconds, rates)
     settings = write_settings(folder, city, sensors, meters)
-    post = _Post(_boxes(folder / "inbox", rates, seed), folder / "truth")
+    slots = {f: s if events >= SMALL * days else min(8 * s, 86_400) for f, s in SLOTS_S.items()}
+    post = _Post(_boxes(folder / "inbox", slots, rates, seed), folder / "truth")
     calls_a_day = wanted["emergency_calls"] / days
     for number, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
         day, rng = start + timedelta(days=number), np.random.default_rng([seed, 3, number])
@@ -119,17 +125,16 @@ def simulate(
     return _told(folder, settings, post, began)
 
 
-def _boxes(inbox: Path, rates: FaultRates, seed: int) -> dict[str, Outbox]:
-    def box(number: int, feed: str, suffix: str, slot_s: int, delivery_s: int, header: str = "", every_gzip: int = 0) -> Outbox:
+def _boxes(inbox: Path, slots: dict[str, int], rates: FaultRates, seed: int) -> dict[str, Outbox]:
+    def box(number: int, feed: str, suffix: str, delivery_s: int, header: str = "", every_gzip: int = 0) -> Outbox:
         rng = np.random.default_rng([seed, 4, number])
-        return Outbox(inbox / feed, suffix, slot_s, delivery_s, rng, header, every_gzip, ragged=rates.files)
+        return Outbox(inbox / feed, suffix, slots[feed], delivery_s, rng, header, every_gzip, ragged=rates.files)
 
-    # short enough that what is on time in the feed is on time in its file, too
     return {
-        "traffic_flow": box(0, "traffic_flow", ".jsonl", TRAFFIC_SLOT_S, 300, every_gzip=4),
-        "meter_readings": box(1, "meter_readings", ".csv", 6 * 3600, 3600, header=meter_readings.HEADER),
-        "dispatch": box(2, "emergency_calls", ".jsonl", 4 * 3600, 300),
-        "outer": box(3, "emergency_calls", ".parquet", 4 * 3600, 300),
+        "traffic_flow": box(0, "traffic_flow", ".jsonl", 900, every_gzip=4),
+        "meter_readings": box(1, "meter_readings", ".csv", 3600, header=meter_readings.HEADER),
+        "dispatch": box(2, "emergency_calls", ".jsonl", 300),
+        "outer": box(3, "emergency_calls", ".parquet", 300),
     }
 
 

@@ -20,15 +20,20 @@ def _binned(start: int, width: int) -> pl.Expr:
     return start + (pl.col("at") - start) // width * width
 
 
+def _sum_or_null(value: pl.Expr) -> pl.Expr:
+    """A sum that is null, not 0, where nothing was observed: no vehicles, no speed."""
+    return pl.when(value.count() > 0).then(value.sum())
+
+
 def traffic(truth: pl.DataFrame, sensors: pl.DataFrame, start: int) -> dict[str, pl.DataFrame]:
     """`traffic_15min` and `traffic_hourly` of one day; formulas as in schemas/metrics/traffic_15min.py."""
     at_sensor = sensors.select("sensor_id", "segment_km", "free_flow_kmh", "effective_length_m")
     summed = truth.group_by("sensor_id", bin_s=_binned(start, 900), maintain_order=True).agg(
         *BOOKS,
         volume_veh=pl.col("count").sum().cast(pl.Float64),
-        speed_weight=pl.col("count").filter(pl.col("speed").is_not_null()).sum().cast(pl.Float64),
-        speed_sum_kmh=(pl.col("count") * pl.col("speed")).sum(),
-        slowness_sum_h_km=(pl.col("count") / pl.col("speed")).sum(),
+        speed_weight=_sum_or_null(pl.col("count").cast(pl.Float64).filter(pl.col("speed").is_not_null())),
+        speed_sum_kmh=_sum_or_null(pl.col("count") * pl.col("speed")),
+        slowness_sum_h_km=_sum_or_null(pl.col("count") / pl.col("speed")),
         occupied_s=(pl.col("occupancy") * pl.col("interval_s")).sum(),
         occupancy_observed_s=pl.col("interval_s").sum().cast(pl.Float64),
     )
@@ -38,9 +43,11 @@ def traffic(truth: pl.DataFrame, sensors: pl.DataFrame, start: int) -> dict[str,
         .with_columns(vehicle_h=(pl.col("vehicle_km") / pl.col("space_mean_speed_kmh")).fill_null(0.0))
         .with_columns(delay_veh_h=(pl.col("vehicle_h") - pl.col("vehicle_km") / pl.col("free_flow_kmh")).clip(0))
     )
-    parts = ("volume_veh", "speed_weight", "speed_sum_kmh", "slowness_sum_h_km", "occupied_s", "occupancy_observed_s")
+    parts = ("volume_veh", "occupied_s", "occupancy_observed_s", "vehicle_h", "delay_veh_h")
+    speeds = ("speed_weight", "speed_sum_kmh", "slowness_sum_h_km")
     hours = quarters.group_by("sensor_id", bin_s=start + (pl.col("bin_s") - start) // 3600 * 3600, maintain_order=True).agg(
-        pl.col("n", "damaged_n", *parts, "vehicle_h", "delay_veh_h").sum(),
+        pl.col("n", "damaged_n", *parts).sum(),
+        *(_sum_or_null(pl.col(c)) for c in speeds),
         pl.col("segment_km", "free_flow_kmh", "effective_length_m").first(),
         peak_hour_factor=pl.col("volume_veh").sum() / (4 * pl.col("volume_veh").max()),
     )

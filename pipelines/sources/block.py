@@ -30,6 +30,7 @@ class Field:
         wire: incoming names; several are joined (identifiers, date and time in two columns).
         format: of times: "iso", "epoch_s", "epoch_ms", "epoch_us", or a strftime pattern.
         values: incoming text to the contract's own.
+        hash: the (joined) text is replaced by the first 32 digits of its SHA-256: an identifier without content.
     """
 
     target: str
@@ -41,6 +42,7 @@ class Field:
     constant: str | int | float | bool | None = None
     values: tuple[tuple[str, str], ...] = ()
     join: str = "|"
+    hash: bool = False
 
 
 @dataclass(frozen=True)
@@ -203,10 +205,13 @@ def _field(where: str, column: Column, value: Any, shared: dict[str, Any]) -> Fi
         constant=constant,
         values=tuple((str(k), str(v)) for k, v in values.items()),
         join=block.take("join", str, " " if column.kind == "instant" else "|"),
+        hash=block.take("hash", bool, False),
     )
     block.done()
     if len(wire) > 1 and column.kind not in ("string", "instant"):
         raise SettingsError(f"{where} from", f"{len(wire)} names for a {column.kind}", "several names make identifiers or times only")
+    if out.hash and column.kind != "string":
+        raise SettingsError(f"{where} hash", f"a hash of a {column.kind}", "only texts are hashed")
     if column.allowed:
         for _, to in out.values:
             if to not in column.allowed:

@@ -35,8 +35,8 @@ def full(lake: Lake) -> Lake:
         else:
             put(lake, contract, layer, frame)
     refused = pl.DataFrame(
-        [{"event_date": d, "stage": "land", "code": "malformed", "payload": "{,'", "_source": "s", "_position": i, "_received_at": AT,
-          "_landed_at": AT, "_contract_version": 1} for i, d in enumerate((None, DAY))],
+        {"event_date": [None, DAY], "stage": "land", "code": "malformed", "column": None, "found": None, "expected": None,
+         "payload": "{,'", "_source": "s", "_position": [0, 1], "_received_at": AT, "_landed_at": AT, "_contract_version": 1},
         schema={c.name: c.dtype for c in QUARANTINE},
     )  # fmt: skip
     parts = [
@@ -44,7 +44,7 @@ def full(lake: Lake) -> Lake:
         for day in (None, DAY)
     ]
     lake.append("quarantine", "traffic_flow", refused.to_arrow().schema, [Step("q", 0, 1, tuple(parts))])
-    ledger.record(lake, "l", 0, 1, [ledger.Tally("land", "traffic_flow", DAY, 22, 20, 2)], AT, "l")
+    ledger.record(lake, "l", [ledger.Tally("land", "traffic_flow", DAY, 22, 20, 2)], AT)
     return lake
 
 

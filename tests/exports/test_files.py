@@ -59,7 +59,8 @@ def test_csv_parses_back_to_equal_values(two_months: Lake) -> None:
     want = held(two_months)
     types = {c.name: SQL_TYPES[c.kind] for c in CONTRACT.stage_columns("metrics")}
     path = two_months.exports() / "csv" / f"{METRIC}.csv.gz"
-    with duckdb.connect(config={"TimeZone": "UTC"}) as con:
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
         # strict about nothing but this: an empty field is absent, "" is a text
         got = con.sql(f"SELECT * FROM read_csv('{path}', columns = {types}, header = true, allow_quoted_nulls = false)").pl()
     assert_frame_equal(got, want, check_exact=True)

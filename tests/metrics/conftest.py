@@ -35,7 +35,7 @@ class Town:
 
     def frame(self, table: str, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
         """Rows as the table's contract types them; instants may be ISO texts; absent columns are default or NULL."""
-        layer, name = table.split(".")
+        layer = table.split(".")[0]
         contract = registry.table_contracts()[table]
         columns = contract.stage_columns(layer)
         filled = {c.name: [r.get(c.name, LINEAGE.get(c.name, c.default)) for r in rows] for c in columns}
@@ -87,8 +87,6 @@ class Town:
 def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:
     if dtype == pl.Datetime("us", "UTC"):
         values = [datetime.fromisoformat(v) if isinstance(v, str) else v for v in values]
-    if dtype == pl.Datetime("us"):
-        values = [None if v is None else v for v in values]
     return pl.Series(name, values, dtype, strict=True)
 
 

@@ -18,7 +18,14 @@ def traffic(city: City, day: date, seed: int) -> Rows:
     """Six detectors: by lanes, by carriageway, both; 5, 15 and 60 minutes; without counts, without speeds."""
     rng, rows = random.Random(f"traffic {seed} {day}"), []
     start, seconds = city.day_start(day).astimezone(UTC), city.day_seconds(day)
-    plan = {"d0": (300, (0,)), "d1": (300, (1, 2)), "d2": (900, (0, 1, 2)), "d3": (3600, (0,)), "d4": (300, (0,)), "d5": (600, (1,))}
+    plan = {
+        "d0": (300, (0,)),
+        "d1": (300, (1, 2)),
+        "d2": (900, (0, 1, 2)),
+        "d3": (3600, (0,)),
+        "d4": (300, (0,)),
+        "d5": (600, (1,)),
+    }
     for sensor, (interval, lanes) in plan.items():
         for lane in lanes:
             for at in range(0, seconds, interval):
@@ -29,7 +36,7 @@ def traffic(city: City, day: date, seed: int) -> Rows:
                 row = {"sensor_id": sensor, "lane": lane, "observed_at": start + timedelta(seconds=at + rng.choice([0, 0, 7]))}
                 row |= {"interval_s": rng.choice([interval] * 9 + [60, 3600]), "vehicle_count": count, "mean_speed_kmh": speed}
                 row |= {"occupancy_share": maybe(rng, 0.8, round(rng.random() * 0.4, 3)), "observed_share": maybe(rng, 0.3, 0.5)}
-                row["_corrections"] = maybe(rng, 0.01, "clock_offset_s=60")
+                row["_corrections"] = maybe(rng, 0.01, "clock -60 s")
                 if at + 10 < seconds and (count, speed, row["occupancy_share"]) != (None, None, None):
                     rows.append(row)
     return rows
@@ -48,7 +55,11 @@ def readings(city: City, day: date, seed: int) -> Rows:
                 if rng.random() < 0.93:
                     ended = start + timedelta(seconds=at + interval)
                     rows.append({"meter_id": f"m{m}", "register": register, "ended_at": ended, "interval_s": interval})
-                    rows[-1] |= {"energy_kwh": round(rng.random(), 3), "quality": quality, "direction": "received" if m == 5 else "delivered"}
+                    rows[-1] |= {
+                        "energy_kwh": round(rng.random(), 3),
+                        "quality": quality,
+                        "direction": "received" if m == 5 else "delivered",
+                    }
                 at += interval
     return rows
 

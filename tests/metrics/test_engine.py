@@ -20,10 +20,14 @@ def fill(town, seed=7, files=1, shuffle=None):
     """All feeds of two days, and the reference tables."""
     for table, rows in sensors_and_meters(seed).items():
         town.put(table, rows)
-    for table, make in (("refined.traffic_flow", traffic), ("refined.meter_readings", readings), ("refined.emergency_calls", calls)):
+    for table, make in (
+        ("refined.traffic_flow", traffic),
+        ("refined.meter_readings", readings),
+        ("refined.emergency_calls", calls),
+    ):
         town.put(table, [r for d in DAYS for r in make(town.city, d, seed)], files, shuffle)
     tally = ledger.Tally("refine", "traffic_flow", DAY, 5, 5, source="a")
-    ledger.record(town.lake, "a", 0, 1, [tally], datetime(2026, 5, 1, tzinfo=UTC), "a")
+    ledger.record(town.lake, "a", [tally], datetime(2026, 5, 1, tzinfo=UTC))
 
 
 def measure_all(town, force=False):
@@ -136,7 +140,9 @@ def test_rows_keep_the_contract(town):
     measure_all(town)
     for name, contract in registry.metrics().items():
         this = town.read(name, *DAYS)
-        assert this.schema == pl.Schema(contract.polars_schema("metrics")) or set(this.columns) == set(contract.polars_schema("metrics"))
+        assert this.schema == pl.Schema(contract.polars_schema("metrics")) or set(this.columns) == set(
+            contract.polars_schema("metrics")
+        )
         for c in contract.columns:
             values = this[c.name].drop_nulls()
             assert c.nullable or values.len() == this.height, (name, c.name)

@@ -22,7 +22,7 @@ def test_the_metric_is_what_was_worked_by_hand(make_town, metric, case):
     for i, line in enumerate(case.get("ledger", [])):
         days = {k: date.fromisoformat(line[k]) for k in ("event_date", "received_date") if line.get(k)}
         tally = ledger.Tally(**({"event_date": None} | line | days))
-        ledger.record(town.lake, f"case-{i}", 0, 1, [tally], datetime(2026, 5, 6, tzinfo=UTC) + timedelta(seconds=i), f"case-{i}")
+        ledger.record(town.lake, f"case-{i}", [tally], datetime(2026, 5, 6, tzinfo=UTC) + timedelta(seconds=i))
     got = town.measure(metric, day)
     assert got.height == case["rows"]
     for expected in case["expect"]:

@@ -258,5 +258,5 @@ def test_every_kind_of_column_survives_tidying(lake: Lake) -> None:
     scan = lake.scan("raw", "doors")
     assert scan is not None
     assert len(lake.files("raw", "doors")) == 1
-    assert_frame_equal(scan.select(POLARS).collect().unique().sort("int", nulls_last=True), frame)
+    assert_frame_equal(scan.select(*POLARS).collect().unique().sort("int", nulls_last=True), frame)
     assert scan.select(pl.len()).collect().item() == 6

@@ -9,33 +9,42 @@ import pytest
 from deltalake import DeltaTable
 
 from schemas import ledger
-from schemas.lake import Lake, Step
+from schemas.lake import Lake, Part, Step
 from schemas.ledger import Tally
 
 SCHEMA = pa.schema([("event_date", pa.date32()), ("x", pa.int64())])
+REFUSED = pa.schema([("event_date", pa.date32()), ("stage", pa.string()), ("x", pa.int64())])
 MAY_1, MAY_2 = date(2026, 5, 1), date(2026, 5, 2)
 NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
 
-def land(lake: Lake, source: str, rows: dict[date, int], rejected: int = 0, claim: int = 0) -> None:
-    """Land rows per day and book them; `claim` more are booked than are there."""
-    parts = tuple(
-        lake.write_part("raw", "doors", day, source, pl.DataFrame({"x": range(n)}, schema={"x": pl.Int64}))
-        for day, n in rows.items()
-    )
-    lake.append("raw", "doors", SCHEMA, [Step(source, 0, 1, parts)])
+def land(lake: Lake, source: str, rows: dict[date, int], refused: int = 0, claim: int = 0, hide: int = 0) -> None:
+    """Land rows per day and book them; `claim` more are booked than are there, `hide` fewer are quarantined."""
+    parts = tuple(part(lake, "raw", day, source, n) for day, n in rows.items())
     tallies = [Tally("land", "doors", day, n + claim, n + claim, source=source) for day, n in rows.items()]
-    if rejected:
-        tallies.append(Tally("land", "doors", None, rejected, 0, rejected, source=source))
-    ledger.record(lake, source, 0, 1, tallies, NOW, source)
+    if refused:
+        tallies.append(Tally("land", "doors", None, refused, 0, refused, source=source))
+        wrong = (part(lake, "quarantine", None, source, refused - hide),)
+        lake.append("quarantine", "doors", REFUSED, [Step(source, 0, 1, wrong)])
+    book(lake, source, tallies)
+    lake.append("raw", "doors", SCHEMA, [Step(source, 0, 1, parts)])
+
+
+def part(lake: Lake, layer: str, day: date | None, stem: str, rows: int) -> Part:
+    frame = pl.DataFrame({"x": range(rows)}, schema={"x": pl.Int64})
+    return lake.write_part(
+        layer, "doors", day, stem, frame.with_columns(stage=pl.lit("land")) if layer == "quarantine" else frame
+    )
+
+
+def book(lake: Lake, source: str, tallies: list[Tally]) -> None:
+    lake.append("ledger", "", ledger.arrow_schema(), [Step(source, 0, 1, (ledger.write(lake, source, tallies, NOW),))])
 
 
 def refine(lake: Lake, day: date, taken: int, kept: int, at: datetime = NOW, repeated: int = 0) -> None:
     stem = f"{day}-{at:%H%M}"
-    part = lake.write_part("refined", "doors", day, stem, pl.DataFrame({"x": range(kept)}, schema={"x": pl.Int64}))
-    lake.replace("refined", "doors", SCHEMA, [part])
-    tally = Tally("refine", "doors", day, taken, kept, repeated=repeated)
-    ledger.record(lake, f"refine {stem}", 0, 1, [tally], at, f"refine-{stem}")
+    lake.replace("refined", "doors", SCHEMA, [part(lake, "refined", day, stem, kept)])
+    ledger.record(lake, f"refine-{stem}", [Tally("refine", "doors", day, taken, kept, repeated=repeated)], at)
 
 
 def off(lake: Lake) -> dict[tuple[str, date | None], int]:
@@ -55,7 +64,7 @@ def test_an_empty_lake_balances(lake: Lake) -> None:
 
 
 def test_books_that_close(lake: Lake) -> None:
-    land(lake, "a", {MAY_1: 3, MAY_2: 2}, rejected=4)
+    land(lake, "a", {MAY_1: 3, MAY_2: 2}, refused=4)
     land(lake, "b", {MAY_1: 5})
     refine(lake, MAY_1, taken=8, kept=6, repeated=2)
     assert ledger.balance(lake).rows() == [
@@ -78,17 +87,21 @@ def test_a_table_with_fewer_or_more_rows_than_booked_is_seen(lake: Lake) -> None
     assert off(lake) == {("land", MAY_1): 1, ("land", MAY_2): 1}
 
 
+@pytest.mark.parametrize("hide", [1, -1])
+def test_a_quarantine_with_fewer_or_more_rows_than_booked_is_seen(lake: Lake, hide: int) -> None:
+    land(lake, "a", {MAY_1: 3}, refused=4, hide=hide)
+    assert off(lake) == {("land", MAY_1): 0, ("land", None): 1}
+
+
 def test_rows_that_nobody_booked_are_seen(lake: Lake) -> None:
-    part = lake.write_part("raw", "doors", MAY_1, "stray", pl.DataFrame({"x": [1, 2]}))
-    lake.append("raw", "doors", SCHEMA, [Step("stray", 0, 1, (part,))])
+    lake.append("raw", "doors", SCHEMA, [Step("stray", 0, 1, (part(lake, "raw", MAY_1, "stray", 2),))])
     assert off(lake) == {("land", MAY_1): 2}
 
 
 def test_errors_of_two_lines_do_not_cancel_out(lake: Lake) -> None:
     tallies = [Tally("land", "doors", MAY_1, 10, 9), Tally("land", "doors", MAY_1, 10, 11)]
-    part = lake.write_part("raw", "doors", MAY_1, "a", pl.DataFrame({"x": range(20)}))
-    lake.append("raw", "doors", SCHEMA, [Step("a", 0, 1, (part,))])
-    ledger.record(lake, "a", 0, 1, tallies, NOW, "a")
+    lake.append("raw", "doors", SCHEMA, [Step("a", 0, 1, (part(lake, "raw", MAY_1, "a", 20),))])
+    book(lake, "a", tallies)
     assert off(lake)[("land", MAY_1)] == 2
 
 
@@ -102,13 +115,13 @@ def test_the_latest_statement_of_a_refined_day_is_in_force(lake: Lake) -> None:
 
 def test_the_same_step_is_booked_once(lake: Lake) -> None:
     for _ in range(2):
-        land(lake, "a", {MAY_1: 3}, rejected=1)
+        land(lake, "a", {MAY_1: 3}, refused=1)
     assert off(lake) == {("land", MAY_1): 0, ("land", None): 0}
     assert ledger.lines(lake).height == 2
 
 
 def test_lines_carry_the_day_of_receipt(lake: Lake) -> None:
-    ledger.record(lake, "a", 0, 1, [Tally("land", "doors", None, 1, 0, 1)], NOW, "a")
+    ledger.record(lake, "a", [Tally("land", "doors", None, 1, 0, 1)], NOW)
     line = ledger.lines(lake).row(0, named=True)
     assert (line["received_date"], line["recorded_at"]) == (NOW.date(), NOW)
 

@@ -79,11 +79,10 @@ def test_every_table_of_the_lake_has_its_contract() -> None:
     assert len(tables) == expected
 
 
-@pytest.mark.parametrize("name", registry.metrics())
+@pytest.mark.parametrize("name", [n for n, c in registry.metrics().items() if "off_by" not in c])
 def test_every_metric_says_how_much_it_rests_on(name: str) -> None:
+    """The books are no measurement: they are told by their column off_by."""
     contract = registry.metrics()[name]
-    if "feed" in contract and "stage" in contract:
-        pytest.skip("the books count rows; they measure nothing")
     for column in ("n", "coverage_share", "health_share", "null_reason"):
         assert column in contract, f"metric {name} has no {column}"
     assert contract.sources, f"metric {name} names no source"

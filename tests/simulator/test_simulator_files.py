@@ -93,7 +93,18 @@ def test_every_kind_is_told_and_is_in_the_files(tmp_path):
         assert files["traffic_flow"]["no_final_newline"] > 0
     assert told == set(KINDS)
     traffic, meters, calls = (_lines(made.folder, f) for f in ("traffic_flow", "meter_readings", "emergency_calls"))
-    for needle in (b'"vehicle_count":"n/a"', b":NaN", b"\xc3\x28", b"\x00" * 64, b":327.67", b":65535", b':"1', b".0,", b"heavy_", b'"2056-'):
+    for needle in (
+        b'"vehicle_count":"n/a"',
+        b":NaN",
+        b"\xc3\x28",
+        b"\x00" * 64,
+        b":327.67",
+        b":65535",
+        b':"1',
+        b".0,",
+        b"heavy_",
+        b'"2056-',
+    ):
         assert any(needle in line for line in traffic), needle
     assert any(line.startswith(b"[") for line in traffic)
     assert any(line.startswith(b"{") and not line.endswith(b"}") for line in traffic)

@@ -1,0 +1,176 @@
+"""The way of an event through the lake, as the command line and Dagster both walk it.
+
+land -> gate -> refine -> gate -> measure -> gate -> export. The work itself is in pipelines and assets.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+from dagster_project.settings import Settings
+from schemas import registry
+
+
+class Watch(Protocol):
+    """Whoever shows progress: `task` opens a bar of `total` units and yields the function that advances it."""
+
+    def task(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Open a bar."""
+
+
+class Silent:
+    """Nobody watches."""
+
+    def task(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG002
+        """A bar nobody sees."""
+        return nullcontext(lambda _: None)
+
+
+@dataclass
+class Built:
+    """What a build did.
+
+    Attributes:
+        refined: what refining each stale day did.
+        measured: metric -> days whose partition changed.
+        gates: every gate that was asked.
+        blocked: (table, day) that a critical failure kept from going on.
+    """
+
+    refined: list[Any] = field(default_factory=list)
+    measured: dict[str, list[date]] = field(default_factory=dict)
+    gates: list[Any] = field(default_factory=list)
+    blocked: set[tuple[str, date]] = field(default_factory=set)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing critical failed."""
+        return not self.blocked
+
+
+def load_references(settings: Settings) -> dict[str, int]:
+    """Load every reference table that citylake.toml names; rows by table."""
+    from pipelines.reference import load
+
+    known = registry.references()
+    return {n: load(settings.lake, settings.city, known[n], uri) for n, uri in settings.references.items()}
+
+
+def land(
+    settings: Settings, feeds: Sequence[str] = (), beam_options: Sequence[str] = (), watch: Watch | None = None
+) -> list[Any]:
+    """Land every source of the given feeds (all, if none are given) that has something new.
+
+    Returns one `pipelines.run.Landed` per source.
+    """
+    from pipelines.run import land as land_source
+    from pipelines.sources.plan import plan
+
+    watch, out = watch or Silent(), []
+    for name in feeds or settings.sources:
+        contract = registry.feed(name)
+        for source in settings.sources.get(name, ()):
+            planned = plan(settings.lake, contract, source, settings.limits)
+            with watch.task(f"landing {name} from {source.name}", planned.bytes) as advance:
+                landed = land_source(
+                    settings.lake, settings.city, contract, source, datetime.now(UTC), settings.limits,
+                    [*settings.beam_options, *beam_options], advance, planned,
+                )
+            out.append(landed)
+    return out
+
+
+def build(
+    settings: Settings,
+    first: date | None = None,
+    last: date | None = None,
+    watch: Watch | None = None,
+    gates: bool = True,
+    force: bool = False,
+) -> Built:
+    """Refine, gate and measure every day that is not what its input asks for, and export."""
+    built, watch = Built(), watch or Silent()
+    for name in registry.feeds():
+        build_feed(settings, name, built, first, last, watch, gates, force)
+    days = refined_days(settings, first, last)
+    from assets.measure import order
+
+    for metric in order(list(registry.metrics())):
+        build_metric(settings, metric, days, built, watch, gates, force)
+    return built
+
+
+def build_feed(
+    settings: Settings, name: str, built: Built, first: date | None, last: date | None, watch: Watch, gates: bool, force: bool
+) -> None:
+    """Gate what landed, refine the days it touched, gate what came out."""
+    from assets.refined import refine, stale_days
+
+    lake, city = settings.lake, settings.city
+    days = stale_days(lake, city, name, first, last)
+    if force:
+        days = [f.event_date for f in lake.files("raw", name) if f.event_date and _within(f.event_date, first, last)]
+        days = sorted(set(days))
+    if gates:
+        days = _gated(settings, "raw", name, days, built, watch)
+    with watch.task(f"refining {name}", len(days)) as advance:
+        for batch in _batches(days):
+            built.refined += refine(lake, city, name, batch, force)
+            advance(len(batch))
+    if gates:
+        _gated(settings, "refined", name, days, built, watch)
+
+
+def build_metric(
+    settings: Settings, metric: str, days: Sequence[date], built: Built, watch: Watch, gates: bool, force: bool
+) -> None:
+    """Measure the days whose input changed, and gate them. A day that was blocked above is left as it was."""
+    from assets.measure import dependencies, measure
+
+    needs = dependencies(metric)
+    held = {day for table, day in built.blocked if table in needs or table.replace("raw.", "refined.") in needs}
+    days = [d for d in days if d not in held]
+    with watch.task(f"measuring {metric}", len(days)) as advance:
+        changed = measure(settings.lake, settings.city, metric, days, force)
+        advance(len(days))
+    built.measured[metric] = changed
+    if gates:
+        _gated(settings, "metrics", metric, changed, built, watch)
+
+
+def refined_days(settings: Settings, first: date | None = None, last: date | None = None) -> list[date]:
+    """Every day that any feed has refined rows or books for."""
+    import polars as pl
+
+    from schemas import ledger
+
+    days = {f.event_date for n in registry.feeds() for f in settings.lake.files("refined", n)}
+    booked = ledger.lines(settings.lake).select(pl.coalesce("event_date", "received_date")).to_series()
+    return sorted(d for d in days | set(booked) if d and _within(d, first, last))
+
+
+def _gated(settings: Settings, layer: str, name: str, days: Sequence[date], built: Built, watch: Watch) -> list[date]:
+    """The days that may go on."""
+    from assets.checks import gate
+
+    passed = []
+    with watch.task(f"gating {layer}.{name}", len(days)) as advance:
+        for day in days:
+            result = gate(settings.lake, settings.city, layer, name, day)
+            built.gates.append(result)
+            if result.blocks:
+                built.blocked.add((f"{layer}.{name}", day))
+            else:
+                passed.append(day)
+            advance(1)
+    return passed
+
+
+def _within(day: date, first: date | None, last: date | None) -> bool:
+    return (first is None or day >= first) and (last is None or day <= last)
+
+
+def _batches(days: Sequence[date], size: int = 31) -> list[list[date]]:
+    return [list(days[i : i + size]) for i in range(0, len(days), size)]
