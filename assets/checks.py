@@ -33,7 +33,7 @@ class GateResult:
         crashed: some check could not be evaluated, which says nothing about the data.
         failed: one dict per check that failed or crashed: check, code, column, severity, expected, found, error.
         sample: up to 10 rows at fault, each with the `check` it breaks; JSON-safe.
-        profile: column to nulls, distinct (approximate), min, max and quantiles (5, 50, 95 %).
+        profile: column to nulls, distinct (approximate), min, max and quantiles (5, 50, 95 %; of a sample).
         seconds: the gate's own time, without the library's import.
     """
 
@@ -93,7 +93,7 @@ def gate(lake: Lake, city: City, layer: str, name: str, day: date) -> GateResult
 
 def _judge(opened: Partition, contract: Contract, layer: str) -> dict[str, Any]:
     asked = checks(contract, layer)
-    own = facts(contract.columns)
+    own = facts(contract)
     values, errors = opened.measure({**{c.name: c.measure for c in asked if c.measure}, **own})
     _settle(opened, asked, values, errors)
     outcomes = expectations.validate(

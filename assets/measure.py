@@ -11,19 +11,18 @@ from datetime import date
 import duckdb
 import polars as pl
 
-from assets import relations
-from assets.dependencies import LEDGER, closure, dependencies, order, said, thresholds_read
-from assets.relations import connect
+from assets.dependencies import closure, dependencies, order, said, thresholds_read
+from assets.relations import Inputs, connect, inputs
 from schemas import registry
 from schemas.city import City
 from schemas.contract import Contract
 from schemas.errors import CitylakeError
 from schemas.lake import PARTITIONED, Lake, Part
 
-__all__ = ["connect", "dependencies", "measure", "order"]
+__all__ = ["connect", "dependencies", "inputs", "measure", "order", "prepare"]
 
 BATCH_DAYS = 31
-BATCH_ROWS = 20_000_000
+BATCH_ROWS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -47,57 +46,67 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
     if metric not in registry.metrics():
         raise CitylakeError(f"metric {metric}", "there is no such metric", f"use one of {', '.join(registry.metrics())}")
     contract = registry.metrics()[metric]
-    limits = relations.thresholds(lake)
-    unknown = sorted(thresholds_read(metric) - set(limits))
+    wanted = sorted(set(days))
+    seen = inputs(lake, dependencies(metric), wanted, contract.lookback_days)
+    unknown = sorted(thresholds_read(metric) - set(seen.limits))
     if unknown:
-        raise CitylakeError(
-            f"metric {metric}, threshold {unknown[0]}", "it has no value", "add it to schemas/reference/thresholds.csv"
-        )
+        where = f"metric {metric}, threshold {unknown[0]}"
+        raise CitylakeError(where, "it has no value", "add it to schemas/reference/thresholds.csv")
     current: dict[date | None, set[str]] = {}
-    for file in lake.files("metrics", metric, sorted(set(days))):
+    for file in lake.files("metrics", metric, wanted):
         current.setdefault(file.event_date, set()).add(file.path)
     stale = [
         d
-        for d in _digests(lake, city, contract, sorted(set(days)), limits)
+        for d in _digests(city, contract, wanted, seen)
         if (d.has_inputs or d.day in current)
         and (force or current.get(d.day) != {f"event_date={d.day.isoformat()}/{d.stem}.parquet"})
     ]
     parts: list[Part] = []
     for batch in _batches(stale):
-        con = connect(
-            lake, city, [d.day for d in batch], dependencies(metric), limits=limits, lookback_days=contract.lookback_days
-        )
+        con, sql = prepare(lake, city, metric, [d.day for d in batch], seen)
         try:
-            rows = _run(con, contract)
+            rows = _run(con, sql, contract)
         finally:
             con.close()
-        for wanted in batch:
-            frame = rows.filter(pl.col("event_date") == wanted.day)
-            parts.append(lake.write_part("metrics", metric, wanted.day, wanted.stem, frame))
+        for one in batch:
+            frame = rows.filter(pl.col("event_date") == one.day)
+            parts.append(lake.write_part("metrics", metric, one.day, one.stem, frame))
     return lake.replace("metrics", metric, contract.arrow_schema("metrics"), parts) if parts else []
 
 
-def _digests(lake: Lake, city: City, contract: Contract, days: list[date], limits: dict[str, float]) -> list[_Day]:
+def prepare(
+    lake: Lake, city: City, metric: str, days: Sequence[date], seen: Inputs | None = None
+) -> tuple[duckdb.DuckDBPyConnection, str]:
+    """A connection on which the metric's SELECT can be run, and that SELECT. The caller closes the connection."""
+    lookback_days = registry.metrics()[metric].lookback_days
+    seen = seen or inputs(lake, dependencies(metric), days, lookback_days)
+    con = connect(lake, city, days, seen, lookback_days)
+    top, views = closure(metric)
+    try:
+        for name, view in views.items():
+            con.execute(f"CREATE VIEW views.{name} AS {view.text}")
+    except duckdb.Error as error:
+        con.close()
+        raise _refused(metric, error) from error
+    return con, top.text
+
+
+def _digests(city: City, contract: Contract, days: list[date], seen: Inputs) -> list[_Day]:
     """Name each day by all it is made of."""
     made_of = [*said(contract.name), str(contract.version), city.zone]
     made_of += [f"{c.name} {c.kind}" for c in contract.columns]
-    made_of += [f"{n} {limits[n]!r}" for n in sorted(thresholds_read(contract.name))]
-    tables = sorted(dependencies(contract.name) - {LEDGER})
-    wanted = relations.with_lookback(days, contract.lookback_days)
-    found = {t: relations.files_of(lake, t, wanted) for t in tables}
-    books = relations.ledger_lines(lake) if LEDGER in dependencies(contract.name) else None
+    made_of += [f"{n} {seen.limits[n]!r}" for n in sorted(thresholds_read(contract.name))]
     out = []
     for day in days:
-        reach = set(relations.with_lookback([day], contract.lookback_days))
-        inputs = {t: [f for f in fs if f.event_date is None or f.event_date in reach] for t, fs in found.items()}
-        kept_by_day = [f for t, fs in inputs.items() if t.split(".")[0] in PARTITIONED for f in fs]
-        text = [f"{t} {f.path} {f.rows} {f.bytes}" for t, fs in inputs.items() for f in fs]
-        lines = books.filter(pl.col("day") == day) if books is not None else None
-        if lines is not None:
+        read = [(t, f) for t, fs in seen.reaching([day], contract.lookback_days).items() for f in fs]
+        text = [f"{t} {f.path} {f.rows} {f.bytes}" for t, f in read]
+        by_day = [f.rows for t, f in read if t.split(".", maxsplit=1)[0] in PARTITIONED]
+        if seen.books is not None:
+            lines = seen.books.filter(pl.col("day") == day)
+            by_day += [lines.height] if lines.height else []
             text.append(lines.write_csv())
         digest = hashlib.sha256("\0".join([*made_of, day.isoformat(), *text]).encode()).hexdigest()[:16]
-        rows = sum(f.rows for f in kept_by_day)
-        out.append(_Day(day, digest, rows, bool(kept_by_day) or bool(lines is not None and lines.height)))
+        out.append(_Day(day, digest, sum(by_day), bool(by_day)))
     return out
 
 
@@ -113,16 +122,18 @@ def _batches(days: Sequence[_Day]) -> Iterator[list[_Day]]:
         yield batch
 
 
-def _run(con: duckdb.DuckDBPyConnection, contract: Contract) -> pl.DataFrame:
+def _refused(metric: str, error: duckdb.Error) -> CitylakeError:
+    text = " ".join(str(error).split())[:400]
+    return CitylakeError(f"assets/metrics/{metric}.sql", text, "correct the SQL, or the table it reads")
+
+
+def _run(con: duckdb.DuckDBPyConnection, sql: str, contract: Contract) -> pl.DataFrame:
     """The rows of a metric, with the contract's columns and types, ordered by key."""
-    top, views = closure(contract.name)
     where = f"assets/metrics/{contract.name}.sql"
     try:
-        for name, view in views.items():
-            con.execute(f"CREATE VIEW views.{name} AS {view.text}")
-        frame = con.sql(top.text).pl()
+        frame = con.sql(sql).pl()
     except duckdb.Error as error:
-        raise CitylakeError(where, " ".join(str(error).split())[:400], "correct the SQL, or the table it reads") from error
+        raise _refused(contract.name, error) from error
     schema = contract.polars_schema("metrics")
     if set(frame.columns) != set(schema):
         odd = sorted(set(frame.columns) ^ set(schema))

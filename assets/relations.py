@@ -3,9 +3,10 @@
 No metric is named here and nothing is written to the lake.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib.resources import files
+from importlib import resources
 
 import duckdb
 import polars as pl
@@ -22,7 +23,7 @@ QUARTER_S = 900
 
 def thresholds(lake: Lake) -> dict[str, float]:
     """Every limit by name: the packaged defaults, overridden by the city's own `reference/thresholds`."""
-    packaged = pl.read_csv(files("schemas.reference") / "thresholds.csv")  # type: ignore[arg-type]
+    packaged = pl.read_csv(resources.files("schemas.reference") / "thresholds.csv")  # type: ignore[arg-type]
     limits = dict(packaged.select("name", pl.col("value").cast(pl.Float64)).rows())
     own = lake.scan("reference", "thresholds")
     return limits if own is None else limits | dict(own.select("name", "value").sort("name", "value").collect().rows())
@@ -34,24 +35,39 @@ def ledger_lines(lake: Lake) -> pl.DataFrame:
     return lines.drop("recorded_at").sort(pl.all(), nulls_last=True)
 
 
-def files_of(lake: Lake, table: str, days: Sequence[date]) -> list[File]:
-    """The current files of a lake table: of some days where it is kept by day, else all of them."""
-    layer, name = table.split(".")
-    return lake.files(layer, name, sorted(days) if layer in PARTITIONED else None)
+@dataclass(frozen=True)
+class Inputs:
+    """What a metric reads, looked up once, so that a day's digest and its SQL speak of the same files.
+
+    Attributes:
+        files: current files of each `layer.name`.
+        books: the ledger's lines, where the metric reads them.
+        limits: every threshold by name.
+    """
+
+    files: dict[str, list[File]]
+    books: pl.DataFrame | None
+    limits: dict[str, float]
+
+    def reaching(self, days: Iterable[date], lookback_days: int) -> dict[str, list[File]]:
+        """The files that some days read: their own, those they look back to, and all that are not kept by day."""
+        reach = set(with_lookback(days, lookback_days))
+        return {t: [f for f in fs if f.event_date is None or f.event_date in reach] for t, fs in self.files.items()}
 
 
-def connect(
-    lake: Lake,
-    city: City,
-    days: Sequence[date],
-    tables: Iterable[str],
-    *,
-    limits: Mapping[str, float] | None = None,
-    lookback_days: int = 0,
-) -> duckdb.DuckDBPyConnection:
+def inputs(lake: Lake, tables: Iterable[str], days: Iterable[date], lookback_days: int = 0) -> Inputs:
+    """Look up what the tables hold for some days."""
+    wanted, found = with_lookback(days, lookback_days), {}
+    for table in sorted(set(tables) - {LEDGER}):
+        layer, name = table.split(".")
+        found[table] = lake.files(layer, name, wanted if layer in PARTITIONED else None)
+    return Inputs(found, ledger_lines(lake) if LEDGER in tables else None, thresholds(lake))
+
+
+def connect(lake: Lake, city: City, days: Sequence[date], seen: Inputs, lookback_days: int = 0) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that shows the lake as a metric's SQL sees it.
 
-    Schemas `refined`, `reference` and `metrics` hold a view per table of `tables`, over the files of the days and of
+    Schemas `refined`, `reference` and `metrics` hold a view per table of `seen`, over the files of the days and of
     `lookback_days` before each; a table that does not exist yet is an empty one with its contract's types. Tables
     `days(event_date, starts_at, ends_at, seconds)` and `quarters(event_date, quarter, bin_at, local_time, seconds)`
     hold the requested local days; `ledger` the books, where asked for. Macros: `threshold(name)` and those of
@@ -59,19 +75,17 @@ def connect(
     """
     con = duck.connect(lake)
     con.execute("SET VARIABLE zone = " + literal(city.zone))
-    cases = "".join(f" WHEN {literal(n)} THEN {v!r}::DOUBLE" for n, v in sorted((limits or thresholds(lake)).items()))
+    cases = "".join(f" WHEN {literal(n)} THEN {v!r}::DOUBLE" for n, v in sorted(seen.limits.items()))
     con.execute(f"CREATE MACRO threshold(named) AS CASE named{cases} END")
     for macro in macros().values():
         con.execute(macro)
     _calendar(con, city, days)
     for layer in ("refined", "reference", "metrics", "views"):
         con.execute(f"CREATE SCHEMA {layer}")
-    wanted = with_lookback(days, lookback_days)
-    for table in sorted(tables):
-        if table == LEDGER:
-            _keep(con, LEDGER, ledger_lines(lake))
-        else:
-            con.execute(f"CREATE VIEW {table} AS {_relation(con, lake, table, wanted)}")
+    for table, files in seen.reaching(days, lookback_days).items():
+        con.execute(f"CREATE VIEW {table} AS {_relation(con, table, files)}")
+    if seen.books is not None:
+        _keep(con, LEDGER, seen.books)
     return con
 
 
@@ -80,11 +94,11 @@ def with_lookback(days: Iterable[date], lookback_days: int) -> list[date]:
     return sorted({d - timedelta(days=k) for d in days for k in range(lookback_days + 1)})
 
 
-def _relation(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, days: Sequence[date]) -> str:
+def _relation(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[File]) -> str:
     """A SELECT with the columns and types of the table's contract, over its files."""
     layer = table.split(".", maxsplit=1)[0]
-    uris = [f.uri for f in files_of(lake, table, days)]
-    return aligned(con, uris, registry.table_contracts()[table].stage_columns(layer), hive=layer in PARTITIONED)[0]
+    columns = registry.table_contracts()[table].stage_columns(layer)
+    return aligned(con, [f.uri for f in files], columns, hive=layer in PARTITIONED)[0]
 
 
 def _calendar(con: duckdb.DuckDBPyConnection, city: City, days: Sequence[date]) -> None:

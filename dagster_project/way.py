@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from dagster_project.settings import Settings
@@ -90,7 +91,7 @@ def build(
     gates: bool = True,
     force: bool = False,
 ) -> Built:
-    """Refine, gate and measure every day that is not what its input asks for, and export."""
+    """Refine, gate and measure every day that is not what its input asks for."""
     built, watch = Built(), watch or Silent()
     for name in registry.feeds():
         build_feed(settings, name, built, first, last, watch, gates, force)
@@ -100,6 +101,16 @@ def build(
     for metric in order(list(registry.metrics())):
         build_metric(settings, metric, days, built, watch, gates, force)
     return built
+
+
+def export(settings: Settings, folder: Path | None = None, watch: Watch | None = None) -> dict[str, Any]:
+    """Write the exports that changed, by default beside the lake; returns the catalog."""
+    from assets.exports.catalog import export as write
+
+    with (watch or Silent()).task("exporting", 1) as advance:
+        catalog = write(settings.lake, settings.city, folder)
+        advance(1)
+    return catalog
 
 
 def build_feed(

@@ -4,6 +4,7 @@ Which column holds a time, and whether it is plausible, is not decided here.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import polars as pl
 
@@ -76,7 +77,7 @@ class Clock:
         ambiguous = "null" if self.ambiguous == "reject" else self.ambiguous
         at = naive.dt.replace_time_zone(self.zone, ambiguous=ambiguous, non_existent="null")
         if self.nonexistent == "shift" and at.null_count() > naive.null_count():
-            hour = pl.duration(hours=1, eager=True)[0]
+            hour = timedelta(hours=1)
             before = (naive - hour).dt.replace_time_zone(self.zone, ambiguous=ambiguous, non_existent="null")
             at = at.zip_with(at.is_not_null(), before + hour)
         return at.dt.convert_time_zone("UTC")

@@ -15,7 +15,8 @@ MEDIAN_S = {"processing": (55, 75, 140), "turnout": (62, 70, 110), "travel": (26
 SPREAD = {"processing": 0.45, "turnout": 0.35, "travel": 0.42}
 """Medians by priority and lognormal spreads, near what NFPA 1710 (2020) asks for and departments report."""
 BY_HOUR = np.array(
-    [0.62, 0.55, 0.48, 0.42, 0.4, 0.45, 0.6, 0.85, 1.05, 1.15, 1.2, 1.25, 1.28, 1.25, 1.25, 1.3, 1.35, 1.42, 1.38, 1.25, 1.12, 1.0, 0.88, 0.74]
+    [0.62, 0.55, 0.48, 0.42, 0.4, 0.45, 0.6, 0.85, 1.05, 1.15, 1.2, 1.25,
+     1.28, 1.25, 1.25, 1.3, 1.35, 1.42, 1.38, 1.25, 1.12, 1.0, 0.88, 0.74]
 )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from pipelines.simulator.sent import Sent, booked, flags, instant, lasting, name
 from schemas.city import City
 
 TYPED = (
-    "repeat", "correction", "late_minutes", "late_hours", "missing_value", "future", "null_island", "swapped_place", "out_of_order",
+    "repeat", "correction", "late_minutes", "late_hours", "missing_value", "future", "null_island",
+    "swapped_place", "out_of_order",
 )  # fmt: skip
 TEXT = (*TYPED, "new_field", "unreadable_number", "truncated", "nul_bytes", "not_utf8", "array_line", "nan")
 PARQUET_DISTRICTS = ("Harbour", "West")

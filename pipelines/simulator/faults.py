@@ -66,7 +66,8 @@ class FaultRates:
 
     Up to `swapped_place` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
     share of devices and, for stretches, of a day. `files` is the share of files that end without a newline or, for CSV,
-    begin with a byte order mark. `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back. With the defaults somewhat over one row in a hundred is touched.
+    begin with a byte order mark. `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back.
+    With the defaults somewhat over one row in a hundred is touched.
     """
 
     repeat: float = 0.003

@@ -7,6 +7,7 @@ import gzip
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ class Outbox:
         edges = np.arange(start, end + self.slot_s, self.slot_s)
         cuts = np.searchsorted(due["received_s"].to_numpy(), edges)
         cuts[0], cuts[-1] = 0, due.height
-        for slot, (low, high) in enumerate(zip(cuts[:-1], cuts[1:], strict=True)):
+        for slot, (low, high) in enumerate(pairwise(cuts)):
             if high > low:
                 self._write(int(edges[slot]), min(int(edges[slot + 1]), end), due[int(low) : int(high)])
 

@@ -32,6 +32,7 @@ format = "json_lines"
 [feeds.meter_readings.sources.utility]
 uri = "inbox/meter_readings/*.csv"
 format = "csv"
+ambiguous = "reject"  # in the hour that comes twice the second reading would pass for a correction of the first
 
 [feeds.meter_readings.sources.utility.columns]
 meter_id = "meter"

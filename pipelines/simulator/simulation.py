@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +65,9 @@ class _Post:
     faults: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in SHARES})
     books: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in SHARES})
 
-    def take(self, feed: str, box: str, sent: Sent | None, day: date, tables: Callable[[Sent], dict[str, pl.DataFrame]]) -> None:
+    def take(
+        self, feed: str, box: str, sent: Sent | None, day: date, tables: Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
+    ) -> None:
         """Queue lines, keep the day's truth and write its keys."""
         if sent is None:
             return
@@ -73,7 +77,7 @@ class _Post:
         path = self.truth_folder / "keys" / feed / f"{box}-{day}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         sent.keys.write_parquet(path, compression="lz4")
-        for name, table in tables(sent).items():
+        for name, table in tables(sent.truth).items():
             self.tables.setdefault(name, []).append(table.select(pl.lit(day).alias("event_date"), pl.all()))
 
 
@@ -106,16 +110,16 @@ def simulate(
     slots = {f: s if events >= SMALL * days else min(8 * s, 86_400) for f, s in SLOTS_S.items()}
     post = _Post(_boxes(folder / "inbox", slots, rates, seed), folder / "truth")
     calls_a_day = wanted["emergency_calls"] / days
-    for number, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for number, (begin, end) in enumerate(pairwise(bounds)):
         day, rng = start + timedelta(days=number), np.random.default_rng([seed, 3, number])
         if number == 0:
             _backlogs(post, rng, city, sensors, meters, begin, rates, wanted, start - timedelta(days=14))
         sent = traffic_flow.day(rng, city, sensors, begin, end, rates)
-        post.take("traffic_flow", "traffic_flow", sent, day, lambda s, b=begin: truth.traffic(s.truth, sensors, b))
+        post.take("traffic_flow", "traffic_flow", sent, day, partial(truth.traffic, sensors=sensors, start=begin))
         sent = meter_readings.day(rng, city, meters, begin, end, rates)
-        post.take("meter_readings", "meter_readings", sent, day, lambda s, b=begin, e=end: truth.energy(s.truth, meters, b, e))
+        post.take("meter_readings", "meter_readings", sent, day, partial(truth.energy, meters=meters, start=begin, end=end))
         for desk, sent in emergency_calls.day(rng, city, begin, end, rates, calls_a_day).items():
-            post.take("emergency_calls", desk, sent, day, lambda s: truth.response(s.truth))
+            post.take("emergency_calls", desk, sent, day, truth.response)
         for box in post.boxes.values():
             box.send(begin, end)
         if progress:
@@ -151,13 +155,13 @@ def _backlogs(
 ) -> None:
     before = int(city.day_start(day).timestamp())
     sent = traffic_flow.backlog(rng, city, sensors, begin, before, rates, int(wanted["traffic_flow"]))
-    post.take("traffic_flow", "traffic_flow", sent, day, lambda s: truth.traffic(s.truth, sensors, before))
+    post.take("traffic_flow", "traffic_flow", sent, day, partial(truth.traffic, sensors=sensors, start=before))
     after = int(city.day_start(day + timedelta(days=1)).timestamp())
     few = meter_readings.backlog(rng, city, meters, begin, (before, after), rates, int(wanted["meter_readings"]))
     if few is not None:
-        post.take("meter_readings", "meter_readings", few[0], day, lambda s: truth.energy(s.truth, few[1], before, after))
+        post.take("meter_readings", "meter_readings", few[0], day, partial(truth.energy, meters=few[1], start=before, end=after))
     sent = emergency_calls.backlog(rng, city, begin, (before, after), rates, int(wanted["emergency_calls"]))
-    post.take("emergency_calls", "dispatch", sent, day, lambda s: truth.response(s.truth))
+    post.take("emergency_calls", "dispatch", sent, day, truth.response)
 
 
 def _told(folder: Path, settings: Path, post: _Post, began: float) -> Simulated:

@@ -36,7 +36,7 @@ def backlog(
 ) -> Sent | None:
     """Whole hours of the day that begins at `before`, resent after `start` by as many detectors as the rate asks for."""
     wanted = rates.late_weeks * rows
-    per_sensor = (sensors["lanes"] * 3600 / sensors["interval_s"]).mean()
+    per_sensor = sensors.select(rows=pl.col("lanes") * 3600 / pl.col("interval_s"))["rows"].to_numpy().mean()
     if not wanted:
         return None
     few = sensors.sample(min(sensors.height, max(1, round(wanted / per_sensor))), seed=int(rng.integers(2**31)))

@@ -4,6 +4,7 @@ Reading files does not belong here; turning wire values into columns is `pipelin
 """
 
 import codecs
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,7 +137,7 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) 
     source = Source(
         feed=contract.name,
         name=name,
-        uri=uri if is_remote(uri) else str((base / uri).absolute()),
+        uri=uri if is_remote(uri) else os.path.abspath(base / uri),
         format=fmt,
         fields=_fields(where, contract, columns, shared, explicit="columns" in values),
         delimiter=_one_character(f"{where} delimiter", block.take("delimiter", str, ",")),

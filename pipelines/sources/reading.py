@@ -44,9 +44,11 @@ def chunks(split: Split, source: Source, limits: Limits) -> Iterator[Chunk]:
     if not split.compression:
         yield _range(split, limits)
         return
-    streams = _gzip(split) if split.compression == "gzip" else _zip(split)
-    for member, stream in streams:
-        yield from _stream(split, member, stream, source, limits)
+    try:
+        for member, stream in _gzip(split) if split.compression == "gzip" else _zip(split):
+            yield from _stream(split, member, stream, source, limits)
+    except zipfile.BadZipFile as error:
+        yield Chunk(split, b"", 0, broken=str(error))
 
 
 def _range(split: Split, limits: Limits) -> Chunk:

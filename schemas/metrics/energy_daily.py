@@ -2,14 +2,17 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, N, NULL_REASON, ratio, total
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, total
 
 CONTRACT = Contract(
     name="energy_daily",
     layer="metric",
     domain="energy",
     version=1,
-    doc="One class of meters of one district on one day, from its half hours.",
+    doc=(
+        "One class of meters of one district on one day, from its half hours. The load factor is empty where a half hour too "
+        "thinly covered to carry a load lies above the peak."
+    ),
     columns=(
         Column("meter_class", "string", "class of customer, from reference/meters", nullable=False, pattern=IDENTIFIER),
         Column("district", "string", "district, from reference/meters", nullable=False),
@@ -22,7 +25,16 @@ CONTRACT = Contract(
         total("energy_kwh", "energy observed", "kWh", "sum(energy_kwh of the half hours)"),
         total("estimated_kwh", "of it, from readings that are not valid", "kWh", "sum(estimated_kwh)"),
         total("sum_of_peaks_kw", "sum of each meter's own half-hour peak", "kW", "sum over meters of max(load)"),
-        Column("missing_share", "float", "share of meter half hours without a reading", unit="share", nullable=False, minimum=0, maximum=1, formula="1 - coverage_share"),
+        Column(
+            "missing_share",
+            "float",
+            "share of meter half hours without a reading",
+            unit="share",
+            nullable=False,
+            minimum=0,
+            maximum=1,
+            formula="1 - coverage_share",
+        ),
         ratio("peak_kw", "highest half-hour load", "kW", "max(load_kw)"),
         Column("peak_at", "instant", "start of the half hour of the peak (the first, where several tie)"),
         ratio("load_factor", "load factor", "share", "energy_kwh / (peak_kw * hours)", 1.0001),
@@ -34,7 +46,12 @@ CONTRACT = Contract(
     key=("meter_class", "district", "direction"),
     lookback_days=1,
     table_rules=(
-        TableRule("null_has_reason", "SELECT count(*) FROM this WHERE peak_kw IS NULL AND null_reason IS NULL", "an empty peak says why", "critical"),
+        TableRule(
+            "null_has_reason",
+            "SELECT count(*) FROM this WHERE peak_kw IS NULL AND null_reason IS NULL",
+            "an empty peak says why",
+            "critical",
+        ),
     ),
     sources=(
         "Willis (2004), Power Distribution Planning Reference Book, 2nd edition, chapter 2 (load factor, coincidence, diversity)",

@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, N, NULL_REASON, ratio, total
+from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, total
 
 CONTRACT = Contract(
     name="energy_load_30min",
@@ -11,7 +11,8 @@ CONTRACT = Contract(
     version=1,
     doc=(
         "One class of meters of one district in one half hour. A reading that covers several half hours is "
-        "spread over them in proportion to time. Meters expected are those that reported on that day."
+        "spread over them in proportion to time; one of quality missing is none. Meters expected are those that reported on that "
+        "day. Registers of a meter are added up, but where it has a register total only that counts."
     ),
     columns=(
         Column("meter_class", "string", "class of customer, from reference/meters", nullable=False, pattern=IDENTIFIER),

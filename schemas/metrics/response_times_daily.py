@@ -30,20 +30,34 @@ CONTRACT = Contract(
     version=1,
     doc=(
         "Incidents received on one day in one district with one priority. Each incident counts once, with the unit that "
-        "arrived first; a phase whose instants are missing or out of order is left out of that phase."
+        "arrived first (where none arrived, the one dispatched first); a phase whose instants are missing or out of order is "
+        "left out. Targets are the thresholds named <phase>_target_s."
     ),
     columns=(
         Column("district", "string", "district", nullable=False, pattern=IDENTIFIER),
         Column("priority", "string", "priority, in the dispatch desk's words", nullable=False),
         Column("n", "int", "incidents", nullable=False, minimum=1),
-        Column("coverage_share", "float", "share of incidents with a unit on scene", unit="share", nullable=False, minimum=0, maximum=1),
+        Column(
+            "coverage_share",
+            "float",
+            "share of incidents with a unit on scene",
+            unit="share",
+            nullable=False,
+            minimum=0,
+            maximum=1,
+        ),
         Column("health_share", "float", "share of incidents whose instants are in order", unit="share", minimum=0, maximum=1),
         *(c for name, doc in PHASES.items() for c in _phase(name, doc)),
         NULL_REASON,
     ),
     key=("district", "priority"),
     table_rules=(
-        TableRule("null_has_reason", "SELECT count(*) FROM this WHERE total_p50_s IS NULL AND null_reason IS NULL", "an empty response time says why", "critical"),
+        TableRule(
+            "null_has_reason",
+            "SELECT count(*) FROM this WHERE total_p50_s IS NULL AND null_reason IS NULL",
+            "an empty response time says why",
+            "critical",
+        ),
     ),
     sources=(
         "NFPA 1710, 2020 edition, sections 4.1.2.1 and 3.3.53 (turnout 80 s, first unit travel 240 s)",

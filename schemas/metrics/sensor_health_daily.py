@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
-from schemas.measure import COVERAGE, HEALTH, N, NULL_REASON
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N
 
 VERDICTS = ("good", "silent", "insufficient", "stuck", "chatter", "high_value", "intermittent", "clock", "unit")
 
@@ -13,28 +13,64 @@ CONTRACT = Contract(
     version=1,
     doc=(
         "One device of one feed on one day, judged by the first test it fails. Detectors: the PeMS cascade over "
-        "05:00 to 21:59 local. Meters: its analogue over the whole day. A device that reference tables know and that said nothing is silent."
+        "05:00 to 21:59 local: silent, insufficient (too few samples), stuck (no flow and no occupancy too often), high_value "
+        "(occupancy or flow per lane beyond the limit), intermittent (occupancy without flow), chatter (flow without occupancy), "
+        "stuck (one unchanging value, or too little entropy in 30 s samples). Meters over the whole day: silent, insufficient, "
+        "stuck (one unchanging non-zero value), high_value (spike check). A device that passes all but whose rows had to be "
+        "corrected is clock or unit: its rows are right, it is not. A device that reference tables know and that said nothing is silent."
     ),
     columns=(
         Column("feed", "string", "feed", nullable=False, pattern=IDENTIFIER),
         Column("sensor_id", "string", "device", nullable=False, pattern=IDENTIFIER),
         Column("district", "string", "district, from the reference table", nullable=False),
         N,
-        Column("expected_n", "int", "rows expected in the judged hours at the device's usual interval", unit="rows", nullable=False, minimum=0),
+        Column(
+            "expected_n",
+            "int",
+            "rows expected in the judged hours at the device's usual interval; 0 where it said nothing",
+            unit="rows",
+            nullable=False,
+            minimum=0,
+        ),
         COVERAGE,
         HEALTH,
         Column("verdict", "string", "what the cascade says", nullable=False, allowed=VERDICTS),
         Column("zero_share", "float", "share of rows with no flow and no occupancy", unit="share", minimum=0, maximum=1),
-        Column("high_share", "float", "share of rows above the high threshold", unit="share", minimum=0, maximum=1),
-        Column("mismatch_share", "float", "share of rows with occupancy and no flow", unit="share", minimum=0, maximum=1),
-        Column("constant_share", "float", "share of rows in runs of one unchanging non-zero value longer than the threshold", unit="share", minimum=0, maximum=1),
-        Column("entropy", "float", "Shannon entropy of the day's values", unit="bit", minimum=0),
+        Column(
+            "high_share", "float", "share of rows above the high threshold (meters: spikes)", unit="share", minimum=0, maximum=1
+        ),
+        Column(
+            "mismatch_share",
+            "float",
+            "share of rows with occupancy and no flow, of those with both measured",
+            unit="share",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
+            "constant_share",
+            "float",
+            "share of rows in runs of one unchanging non-zero value longer than the threshold",
+            unit="share",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
+            "entropy",
+            "float",
+            "Shannon entropy of the judged values: occupancy, else speed, else count; kWh of a meter",
+            unit="bit",
+            minimum=0,
+        ),
         Column("corrected_n", "int", "rows with a unit or clock correction applied", unit="rows", nullable=False, minimum=0),
         NULL_REASON,
     ),
     key=("feed", "sensor_id"),
     sources=(
-        "Chen, Kwon, Rice, Skabardonis, Varaiya (2003), Detecting errors and imputing missing data for single-loop surveillance systems, TRR 1855",
-        "Caltrans PeMS User Guide, detector health",
+        "Chen, Kwon, Rice, Skabardonis, Varaiya (2003), Detecting errors and imputing missing data for single-loop "
+        "surveillance systems, TRR 1855",
+        "Caltrans PeMS, detector health: thresholds as published in cagov/caldata-mdsa-caltrans-pems, "
+        "diagnostic_threshold_values, set Urban (2024)",
+        "California Direct Access Standards for Metering and Meter Data (2000), spike check",
     ),
 )

@@ -13,7 +13,8 @@ CONTRACT = Contract(
     version=1,
     doc=(
         "One detector in one hour, all lanes together; rows longer than an hour are left out. Distances, times and "
-        "delays are sums over the quarters, never recomputed from averages."
+        "delays are sums over the quarters (and over rows of 15 to 60 minutes), never recomputed from averages. The peak-hour "
+        "factor needs four covered quarters and no longer row."
     ),
     columns=(
         *(replace(c) for c in traffic_15min.COLUMNS[:-1]),

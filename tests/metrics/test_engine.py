@@ -52,7 +52,7 @@ def test_the_same_inputs_are_not_measured_again_and_force_gives_the_same_bytes(t
     before = {m: town.bodies(m) for m in registry.metrics()}
     assert not any(measure_all(town, force=True).values())
     assert before == {m: town.bodies(m) for m in registry.metrics()}
-    monkeypatch.setattr("assets.measure.connect", None)
+    monkeypatch.setattr("assets.measure.prepare", None)
     assert not any(measure_all(town).values())
 
 

@@ -69,10 +69,7 @@ def _row(feed: str, record, zone: ZoneInfo) -> dict | None:
     try:
         if isinstance(record, bytes):
             text = record.decode()
-            if feed == "meter_readings":
-                record = _meter(text, zone)
-            else:
-                record = json.loads(text, parse_constant=_no_constant)
+            record = _meter(text, zone) if feed == "meter_readings" else json.loads(text, parse_constant=_no_constant)
         row = {c.name: _typed(c, record.get(c.name)) for c in feeds()[feed].columns}
     except (ValueError, TypeError, AttributeError):
         return None

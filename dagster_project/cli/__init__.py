@@ -1,0 +1,50 @@
+"""The command `citylake`: one small file per group of commands, put together here.
+
+Nothing heavy is imported before a command runs, so that help answers at once. The work is in `dagster_project.way`.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from dagster_project.cli import build, contracts, demo, doctor, export, land, query, report, simulate, ui
+
+__all__ = ["app", "main"]
+
+DEBUG = "--debug"
+
+app = typer.Typer(
+    name="citylake",
+    help="A data lake for a city's sensor streams: landed complete, refined, gated, measured.",
+    epilog="Start with: citylake demo. Then write your own citylake.toml and: citylake doctor; citylake run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+@app.callback()
+def _citylake(
+    debug: bool = typer.Option(False, DEBUG, help="Show where in the code an error came from."),  # noqa: ARG001
+) -> None:
+    """A data lake for a city's sensor streams: landed complete, refined, gated, measured."""
+
+
+for _group in (demo, simulate, land, build, export, report, query, doctor, contracts, ui):
+    _group.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 a fault in the data or the settings, 2 a command that does not exist."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG in given
+    try:
+        app(args=[a for a in given if a != DEBUG], prog_name="citylake")
+    except Exception as error:
+        if debug:
+            raise
+        from dagster_project.cli.terminal import complain
+
+        complain(error)
+        sys.exit(1)

@@ -1,0 +1,132 @@
+"""What a demo shows: the books, a few lines of each metric, the quarantine, where the files are, what to do next.
+
+No dataset is named here: tables and columns are chosen from the contracts.
+"""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from dagster_project.cli import refused, told
+from schemas import ledger, registry
+from schemas.contract import Contract
+
+if TYPE_CHECKING:
+    from dagster_project.settings import Settings
+    from dagster_project.way import Built
+
+LINES = 5
+STAGES = ("simulating", "loading", "landing", "refining", "measuring", "gating", "exporting", "total")
+
+
+def gathered(
+    settings: "Settings", made: Any, built: "Built", catalog: dict[str, Any], seconds: dict[str, float]
+) -> dict[str, Any]:
+    """All that the screen shows, as JSON has it. The balance is by feed and stage, over all days."""
+    place = ["feed", "stage"]
+    counts = pl.col("taken", "kept", "rejected", "repeated", "superseded", "off_by").sum()
+    books = ledger.balance(settings.lake).group_by(place).agg(counts).sort(place)
+    return {
+        "folder": str(made.folder),
+        "settings": str(made.settings),
+        "lake": settings.lake.root,
+        "truth": str(made.truth),
+        "simulated": asdict(made),
+        "balance": books.to_dicts(),
+        "metrics": {name: _lines(settings, contract) for name, contract in registry.metrics().items()},
+        "quarantine": refused.by_code(refused.rows(settings.lake)),
+        "gates": told.building(built)["gates"],
+        "blocked": told.building(built)["blocked"],
+        "exports": told.exporting(settings.lake.exports(), catalog),
+        "seconds": {stage: round(seconds[stage], 2) for stage in STAGES if stage in seconds},
+    }
+
+
+def _lines(settings: "Settings", contract: Contract) -> list[dict[str, Any]]:
+    """A few rows spread evenly over the table, of those that have values."""
+    scan = settings.lake.scan("metrics", contract.name)
+    if scan is None:
+        return []
+    frame = scan.sort("event_date", *contract.key).collect()
+    if "null_reason" in contract:
+        told_rows = frame.filter(pl.col("null_reason").is_null())
+        frame = told_rows if told_rows.height else frame
+    step = max(frame.height // LINES, 1)
+    return frame.gather_every(step, step // 2).head(LINES).to_dicts()
+
+
+def chosen(contract: Contract) -> list[str]:
+    """The columns that tell most, best first: when and what, how much of it, and what is computed, ratios before sums."""
+    clock = ["local_time"] if "local_time" in contract else []
+    key = [k for k in contract.key if not (clock and contract[k].kind == "instant")]
+    first = [*clock, *key] if clock else ["event_date", *key]
+    first += [n for n in ("n", "coverage_share") if n in contract]
+    rest = [c for c in contract.columns if c.name not in first and c.name not in contract.key and c.kind in ("float", "int")]
+    ratios = [c.name for c in rest if c.formula and ("/" in c.formula or "percentile" in c.formula)]
+    return [*first, *ratios, *(c.name for c in rest if c.name not in ratios)]
+
+
+def show(shown: dict[str, Any], built: "Built") -> None:
+    """Print it."""
+    from dagster_project.cli.terminal import console, print_table
+
+    screen = console()
+    _rule("The books: every row is accounted for")
+    print_table(shown["balance"], marks=lambda r: "red" if r["off_by"] else "")
+    _rule("The metrics, a few lines of each")
+    for name, rows in shown["metrics"].items():
+        contract = registry.metrics()[name]
+        screen.print(f"[bold cyan]metrics.{name}[/]  [dim]{contract.doc.split('. ')[0].split(';')[0].rstrip('.')}[/]")
+        print_table(rows, chosen(contract)) if rows else screen.print("  no rows\n", style="dim")
+    _rule("The quarantine: what was refused, and why")
+    print_table(shown["quarantine"], ("feed", "stage", "code", "column", "rows", "found"), wrap=("found",))
+    _gates(built)
+    _rule("Where it is, and what to do next")
+    _next(shown)
+
+
+def _gates(built: "Built") -> None:
+    from dagster_project.cli.terminal import console
+
+    failed = [g for g in built.gates if not g.passed]
+    _rule(f"The gates: {len(built.gates)} partitions checked, {len(failed)} with findings, {len(built.blocked)} blocked")
+    told.print_failures(failed)
+    console().print()
+
+
+def _rule(text: str) -> None:
+    from dagster_project.cli.terminal import console
+
+    console().rule(f"[bold]{text}[/]", align="left", style="cyan")
+
+
+def _next(shown: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from dagster_project.cli.terminal import console, size
+
+    made, config, screen = shown["simulated"], shown["settings"], console()
+    places = (
+        ("inbox", f"{shown['folder']}/inbox", f"{made['files']:,} files, {size(made['bytes'])}, as devices would send them"),
+        ("truth", shown["truth"], "what really happened in the simulated city"),
+        ("lake", shown["lake"], "Delta tables: raw, quarantine, refined, metrics, reference, ledger"),
+        ("exports", shown["exports"]["folder"], "citylake.duckdb, parquet/, csv/, catalog.json"),
+    )
+    steps = (
+        (f'citylake query -c {config} "FROM metrics.traffic_hourly LIMIT 5"', "ask the lake in SQL"),
+        (f"citylake describe -c {config} refined.traffic_flow", "what a table means"),
+        (f"citylake quarantine -c {config} --rows 3", "refused rows as they came"),
+        (f"citylake ui -c {config}", "the asset graph in the browser"),
+    )
+    for title, rows in (("", places), ("Next", steps)):
+        grid = Table(
+            box=None, show_header=False, padding=(0, 2, 0, 0), title=title or None, title_justify="left", title_style="bold"
+        )
+        for row in rows:
+            grid.add_row(*(f"[bold]{escape(cell)}[/]" if i == 0 else escape(cell) for i, cell in enumerate(row)))
+        screen.print(grid)
+        screen.print()
+    took = "  ".join(f"{stage} [bold]{s:.1f}[/]" for stage, s in shown["seconds"].items())
+    screen.print(f"Seconds: {took}", soft_wrap=True)

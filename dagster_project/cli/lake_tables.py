@@ -1,0 +1,97 @@
+"""The lake's tables as they are called on the command line, and what is known of each. Nothing is printed here."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from schemas import ledger
+from schemas.column import Column
+from schemas.contract import QUARANTINE, Contract
+from schemas.errors import CitylakeError
+from schemas.lake import File, Lake
+from schemas.registry import feeds, table_contracts
+
+LEDGER = "ledger.ledger"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A table by the name a person uses; `contract` is None for quarantine and ledger."""
+
+    layer: str
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    contract: Contract | None = None
+
+    @property
+    def title(self) -> str:
+        """`layer.name`."""
+        return f"{self.layer}.{self.name or self.layer}"
+
+
+def every() -> dict[str, Named]:
+    """Every table there can be, by `layer.name`."""
+    out = {}
+    for title, contract in table_contracts().items():
+        layer, name = title.split(".", 1)
+        out[title] = Named(layer, name, contract.doc, contract.stage_columns(layer), contract)
+    for name in feeds():
+        doc = f"Refused rows of {name}, as they came, with the reason."
+        out[f"quarantine.{name}"] = Named("quarantine", name, doc, QUARANTINE)
+    out[LEDGER] = Named("ledger", "", "Every line of the books.", ledger.COLUMNS)
+    return out
+
+
+def named(title: str) -> Named:
+    """The table of a name; the layer may be left out where only one has it.
+
+    Raises CitylakeError with the nearest names.
+    """
+    known = every()
+    if title in known:
+        return known[title]
+    of_name = [t for t in known if t.split(".", 1)[1] == title]
+    if len(of_name) == 1:
+        return known[of_name[0]]
+    if of_name:
+        raise CitylakeError(f"table {title}", "several layers have it", f"name one of {', '.join(of_name)}")
+    near = difflib.get_close_matches(title, known, 3) or [
+        t
+        for n in difflib.get_close_matches(title.split(".")[-1], {t.split(".", 1)[1] for t in known}, 1)
+        for t in known
+        if t.endswith(f".{n}")
+    ]
+    remedy = f"did you mean {' or '.join(near)}?" if near else "`citylake tables` lists them"
+    raise CitylakeError(f"table {title}", "there is no such table", remedy)
+
+
+def state(lake: Lake) -> list[dict[str, Any]]:
+    """Rows, partitions and bytes of every table that exists, in the order of the way."""
+    order = ("raw", "quarantine", "refined", "metrics", "reference", "ledger")
+    found = sorted(lake.tables(), key=lambda t: (order.index(t[0]), t[1]))
+    return [{"table": f"{layer}.{name or layer}", "layer": layer, **held(lake.files(layer, name))} for layer, name in found]
+
+
+def held(files: Sequence[File]) -> dict[str, int]:
+    """Rows, partitions and bytes of files."""
+    return {
+        "rows": sum(f.rows for f in files),
+        "partitions": len({f.event_date for f in files}),
+        "bytes": sum(f.bytes for f in files),
+    }
+
+
+def days(files: Sequence[File]) -> tuple[date, date] | None:
+    """First and last day that has rows."""
+    dated = [f.event_date for f in files if f.event_date and f.rows]
+    return (min(dated), max(dated)) if dated else None
+
+
+def sample(lake: Lake, table: Named, rows: int) -> list[dict[str, Any]]:
+    """The first rows of the latest day."""
+    span = days(lake.files(table.layer, table.name))
+    scan = lake.scan(table.layer, table.name, [span[1]] if span else None)
+    return scan.head(rows).collect().to_dicts() if scan is not None else []

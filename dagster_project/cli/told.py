@@ -1,0 +1,141 @@
+"""What landing, building and exporting did, as text and as JSON. Nothing is done or decided here but the exit code."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from dagster_project.settings import Settings
+    from dagster_project.way import Built
+
+
+def check_feeds(settings: "Settings", names: Sequence[str]) -> None:
+    """Refuse a feed that is asked for and has no source."""
+    from schemas.errors import SettingsError
+
+    for name in names:
+        if not settings.sources.get(name):
+            where = f"{settings.path.name} [feeds.{name}]"
+            raise SettingsError(where, "no source is named for this feed", f"add [feeds.{name}.sources.<name>]")
+
+
+def leave(refused: bool = False, blocked: bool = False) -> None:
+    """Exit 1 where a file was refused or a gate blocks."""
+    if refused or blocked:
+        raise typer.Exit(1)
+
+
+def landing(landed: Any) -> dict[str, Any]:
+    """One `pipelines.run.Landed` as JSON."""
+    return asdict(landed)
+
+
+def building(built: "Built") -> dict[str, Any]:
+    """A build as JSON: what was refined and measured, and the gates that did not pass."""
+    return {
+        "refined": [asdict(r) for r in built.refined],
+        "measured": built.measured,
+        "gates": {"asked": len(built.gates), "failed": [_gate(g) for g in built.gates if not g.passed]},
+        "blocked": [{"table": t, "event_date": d} for t, d in sorted(built.blocked)],
+    }
+
+
+def exporting(folder: Path, catalog: dict[str, Any]) -> dict[str, Any]:
+    """Where the exports are."""
+    folder = folder.absolute()
+    return {"folder": str(folder), "duckdb": str(folder / catalog["duckdb"]["file"]), "catalog": str(folder / "catalog.json")}
+
+
+def print_landed(landed: Sequence[Any], seconds: float) -> None:
+    """A line per source, then every refused file with its reason and what to do."""
+    from dagster_project.cli.terminal import console, print_table, say
+
+    keys = ("feed", "source", "files", "known", "taken", "kept", "rejected", "late")
+    rows = [{k: getattr(one, k) for k in keys} | {"refused": len(one.refused)} for one in landed]
+    if not rows:
+        say("No feed has a source; name one in \\[feeds.<name>.sources.<name>].")
+        return
+    taken = sum(one.taken for one in landed)
+    rate = f", {taken / seconds:,.0f} a second" if taken and seconds else ""
+    print_table(rows, title=f"Landed {taken:,} rows in {seconds:.1f} s{rate}", marks=lambda r: "red" if r["refused"] else "")
+    for one in landed:
+        for file in one.refused:
+            console(stderr=True).print(
+                f"refused: {file.uri}: {file.found}; {file.remedy}.", markup=False, style="red", soft_wrap=True
+            )
+
+
+def print_built(built: "Built", seconds: dict[str, float]) -> None:
+    """Days refined and measured by table, then every gate that did not pass."""
+    from dagster_project.cli.terminal import console, print_table, say
+
+    by_feed: dict[str, dict[str, Any]] = {}
+    for one in built.refined:
+        row = by_feed.setdefault(
+            one.feed, {"feed": one.feed, "days": 0, "taken": 0, "kept": 0, "rejected": 0, "repeated": 0, "superseded": 0}
+        )
+        row["days"] += one.changed
+        for key in ("taken", "kept", "rejected", "repeated", "superseded"):
+            row[key] += getattr(one, key)
+    if by_feed:
+        print_table(list(by_feed.values()), title=f"Refined in {seconds.get('refining', 0.0):.1f} s")
+    measured = [{"metric": m, "days": len(d), "first": min(d), "last": max(d)} for m, d in built.measured.items() if d]
+    if measured:
+        print_table(measured, title=f"Measured in {seconds.get('measuring', 0.0):.1f} s")
+    if not by_feed and not measured:
+        say("Every day is already what its input asks for; nothing was built.")
+    failed = [g for g in built.gates if not g.passed]
+    if built.gates:
+        say(
+            f"Gates: {len(built.gates)} asked, {len(failed)} failed, {len(built.blocked)} blocking, {seconds.get('gating', 0.0):.1f} s."
+        )
+    print_failures(failed)
+    for table, day in sorted(built.blocked):
+        console(stderr=True).print(
+            f"blocked: {table} {day}: a critical check failed, so what is made from this day was left as it was; "
+            f"look with `citylake describe {table}` and `citylake quarantine`, then build again.",
+            markup=False, style="red", soft_wrap=True,
+        )  # fmt: skip
+
+
+def print_failures(failed: Sequence[Any]) -> None:
+    """A line per check that failed: table, day, what was found and what the contract expects."""
+    from dagster_project.cli.terminal import print_table
+
+    rows = [row for g in failed for row in _failures(g)]
+    if rows:
+        print_table(rows, marks=lambda r: "red" if r["severity"] == "critical" else "yellow", wrap=("found", "expected"))
+
+
+def print_exports(folder: Path, catalog: dict[str, Any]) -> None:
+    """Where the exported files are."""
+    from dagster_project.cli.terminal import console, size
+
+    told = exporting(folder, catalog)
+    published = sum(1 for t in catalog["tables"] if t["layer"] == "metrics")
+    text = f"Exported {published} metrics to {told['folder']}: citylake.duckdb ({size(catalog['duckdb']['bytes'])}), parquet/, csv/, catalog.json"
+    console().print(text, markup=False, soft_wrap=True)
+
+
+def _gate(result: Any) -> dict[str, Any]:
+    keys = ("layer", "name", "day", "severity", "crashed", "rows", "failed", "sample")
+    return {k: getattr(result, k) for k in keys}
+
+
+def _failures(result: Any) -> list[dict[str, Any]]:
+    """A row per failed check of a gate."""
+    return [
+        {
+            "table": f"{result.layer}.{result.name}",
+            "day": result.day,
+            "severity": one["severity"],
+            "check": one["check"],
+            "rows": result.rows,
+            "found": f"crashed: {one['error']}" if one.get("error") else one.get("found"),
+            "expected": one.get("expected"),
+        }
+        for one in result.failed
+    ]

@@ -1,0 +1,51 @@
+"""Which days need a build: what landing touched, what a run left undone, what the night looks at again.
+
+How days become runs is said in `dagster_project.partitions`.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+import polars as pl
+
+from dagster_project import way
+from dagster_project.settings import Settings
+from schemas import ledger, registry
+
+
+def stale(settings: Settings) -> set[date]:
+    """Days whose refined rows, of any feed, are not what raw and reference now ask for."""
+    from assets.refined import stale_days
+
+    return {d for name in registry.feeds() for d in stale_days(settings.lake, settings.city, name)}
+
+
+def booked_since(settings: Settings, at: datetime) -> set[date]:
+    """Days that gained a line in the books: their balance is to be measured again."""
+    lines = ledger.lines(settings.lake).filter(pl.col("recorded_at") >= at)
+    return {d for d in lines.select(pl.coalesce("event_date", "received_date")).to_series() if d}
+
+
+def seen_from(days: Iterable[date]) -> set[date]:
+    """The days, and those whose metrics look back on them."""
+    reach = max((c.lookback_days for c in registry.metrics().values()), default=0)
+    return {d + timedelta(days=k) for d in days for k in range(reach + 1)}
+
+
+def by_landing(settings: Settings, instance: dg.DagsterInstance, run_id: str) -> set[date]:
+    """Days to build after a landing run: all of them where it changed a reference table."""
+    record = instance.get_run_record_by_id(run_id)
+    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    said = [e.asset_materialization.metadata.get("changed") for e in events if e.asset_materialization]
+    days = stale(settings)
+    if record is not None:
+        days |= booked_since(settings, record.create_timestamp)
+    if any(v is not None and v.value for v in said):
+        days |= set(way.refined_days(settings))
+    return seen_from(days)
+
+
+def last_days(settings: Settings, until: date, count: int) -> set[date]:
+    """The last days up to and including `until`, and older ones that are stale."""
+    return {until - timedelta(days=k) for k in range(count)} | seen_from(stale(settings))

@@ -1,0 +1,61 @@
+"""What the gates said of partitions, kept beside the lake's tables, so that none is asked twice about the same files.
+
+Judging is the gates' (`assets.checks`). Losing these files costs time, never correctness: gates are asked again.
+"""
+
+import hashlib
+import json
+from datetime import date
+from typing import Literal
+
+from dagster_project.settings import Settings
+from schemas import registry
+from schemas.storage import file_system
+
+FOLDER = "verdicts"
+Verdict = Literal["passed", "warning", "critical"]
+
+
+def digests(settings: Settings, layer: str, name: str, days: list[date] | None = None) -> dict[date, str]:
+    """Day to the identity of what a gate would judge: the day's visible files and the contract."""
+    contract = registry.table_contracts()[f"{layer}.{name}"]
+    paths: dict[date, list[str]] = {}
+    for file in settings.lake.files(layer, name, days):
+        if file.event_date:
+            paths.setdefault(file.event_date, []).append(file.path)
+    return {d: hashlib.sha256(f"{contract!r}|{sorted(p)}".encode()).hexdigest()[:20] for d, p in sorted(paths.items())}
+
+
+def known(settings: Settings, layer: str, name: str, days: list[date] | None = None) -> dict[date, Verdict]:
+    """Verdicts on partitions as they are now; a day that changed since has none."""
+    remembered = _read(settings, layer, name)
+    found = {d: remembered.get(f"{d} {i}") for d, i in digests(settings, layer, name, days).items()}
+    return {d: v for d, v in found.items() if v is not None}
+
+
+def remember(settings: Settings, layer: str, name: str, verdicts: dict[date, Verdict]) -> None:
+    """Keep verdicts on the partitions as they are now, and drop those on files that are gone."""
+    current = digests(settings, layer, name)
+    said = {f"{d} {current[d]}": v for d, v in verdicts.items() if d in current}
+    still = {f"{d} {i}" for d, i in current.items()}
+    merged = {k: v for k, v in (_read(settings, layer, name) | said).items() if k in still}
+    store, path = file_system(f"{settings.lake.root}/{FOLDER}/{layer}.{name}.json")
+    store.create_dir(path.rpartition("/")[0], recursive=True)
+    with store.open_output_stream(path) as stream:
+        stream.write(json.dumps(merged, indent=0, sort_keys=True).encode())
+
+
+def blocked_days(settings: Settings) -> set[date]:
+    """Days on which some table is known to break something critical, and has not changed since."""
+    tables = [("raw", n) for n in registry.feeds()] + [("refined", n) for n in registry.feeds()]
+    tables += [("metrics", n) for n in registry.metrics()]
+    return {d for layer, name in tables for d, v in known(settings, layer, name).items() if v == "critical"}
+
+
+def _read(settings: Settings, layer: str, name: str) -> dict[str, Verdict]:
+    store, path = file_system(f"{settings.lake.root}/{FOLDER}/{layer}.{name}.json")
+    try:
+        with store.open_input_stream(path) as stream:
+            return dict(json.loads(stream.read()))
+    except (OSError, ValueError):
+        return {}

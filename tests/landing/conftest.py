@@ -1,0 +1,10 @@
+from pathlib import Path
+
+import pytest
+
+from tests.landing.driver import Inbox
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    return Inbox(tmp_path)
