@@ -20,7 +20,7 @@ from dagster_project.settings import Settings
 def assemble(settings: Settings) -> dg.Definitions:
     """The definitions of one city: assets, checks, jobs, sensors and schedules; runs stay in one process."""
     partitions = daily(settings)
-    land, build = land_job(), build_job(partitions)
+    land, build = land_job(), build_job()
     with warnings.catch_warnings():
         # Dagster 1.13 still calls backfill policies beta; without one, a range of days is not a single run
         warnings.simplefilter("ignore", dg.BetaWarning)

@@ -21,13 +21,12 @@ def land_job() -> AssetJob:
     )
 
 
-def build_job(partitions: dg.DailyPartitionsDefinition) -> AssetJob:
+def build_job() -> AssetJob:
     """Builds a range of days in one run. The raw gates go with it, so that a bad landed day stops before it is refined."""
     landed = dg.AssetSelection.checks_for_assets(*(dg.AssetKey(["raw", n]) for n in registry.feeds()))
     return dg.define_asset_job(
         BUILD,
         selection=dg.AssetSelection.key_prefixes(["refined"], ["metrics"], ["exports"]) | landed,
-        partitions_def=partitions,
         description="Refines, measures, checks and exports a range of days; a day that is fresh costs nothing.",
     )
 

@@ -67,7 +67,8 @@ def exports(settings: Settings) -> dg.AssetsDefinition:
     )
     def exported() -> dg.MaterializeResult:
         catalog = way.export(settings)
-        return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(str(settings.lake.exports())), "catalog": catalog})
+        folder = dg.MetadataValue.path(str(settings.lake.exports()))
+        return dg.MaterializeResult(metadata={"folder": folder, "tables": len(catalog["tables"]), "duckdb": catalog["duckdb"]})
 
     return exported
 

@@ -3,15 +3,14 @@
 A landing that is cut short between these is done again to the same end, and each table takes it once.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-
-import pyarrow as pa
 
 from pipelines.steps import Landing, Written
 from schemas import ledger
 from schemas.contract import QUARANTINE, arrow
-from schemas.lake import Step
+from schemas.lake import Part, Step
 from schemas.ledger import Tally
 
 
@@ -21,23 +20,22 @@ def commit(written: Sequence[Written], landing: Landing) -> list[Step]:
     by_file: dict[str, list[Written]] = {t.file.uri: [] for t in landing.todo}
     for item in written:
         by_file[item.uri].append(item)
-    raw, refused, lines = [], [], []
+    raw, refused, lines = [], [], {}
     for todo in landing.todo:
         mine = by_file[todo.file.uri]
         step = Step(todo.app_id, todo.before, todo.after)
         raw.append(replace(step, parts=tuple(p for w in mine for p in w.raw)))
         refused.append(replace(step, parts=tuple(p for w in mine for p in w.quarantine)))
-        tallies = _by_day([t for w in mine for t in w.tallies], landing, todo.file.uri)
-        stem = f"{todo.app_id.split(':')[1]}-{todo.after}"
-        lines.append(replace(step, parts=(ledger.write(lake, stem, tallies, landing.at),)))
-    lake.append("quarantine", feed, quarantine_schema(), refused)
-    lake.append("ledger", "", ledger.arrow_schema(), lines)
+        lines[todo.app_id] = _by_day([t for w in mine for t in w.tallies], landing, todo.file.uri)
+
+    def booked(due: list[Step]) -> list[Part]:
+        # one part for all files: of thousands of files a landing must not make thousands of small parts
+        stem = hashlib.sha256("|".join(f"{s.app_id}-{s.after}" for s in due).encode()).hexdigest()[:24]
+        return [ledger.write(lake, stem, [t for s in due for t in lines[s.app_id]], landing.at)]
+
+    lake.append("quarantine", feed, arrow(QUARANTINE), refused)
+    lake.append("ledger", "", ledger.arrow_schema(), [replace(s, parts=()) for s in raw], booked)
     return lake.append("raw", feed, landing.contract.arrow_schema("raw"), raw)
-
-
-def quarantine_schema() -> pa.Schema:
-    """Arrow schema of every quarantine table."""
-    return arrow(QUARANTINE)
 
 
 def _by_day(tallies: Sequence[Tally], landing: Landing, uri: str) -> list[Tally]:

@@ -134,17 +134,28 @@ class Lake:
             raise self._unreachable(layer, name, error) from error
         return Part(path, day, frame.height, size)
 
-    def append(self, layer: str, name: str, schema: pa.Schema, steps: Sequence[Step]) -> list[Step]:
+    def append(
+        self,
+        layer: str,
+        name: str,
+        schema: pa.Schema,
+        steps: Sequence[Step],
+        made_for: Callable[[list[Step]], Sequence[Part]] | None = None,
+    ) -> list[Step]:
         """Make the parts of every step visible in one commit; skip steps that somebody completed before.
 
         Each step carries an application transaction, so that a step done twice, in this process or
         another, is visible once. Returns the steps that this call completed.
+
+        Args:
+            made_for: writes the parts of the steps that are due, where they are not written yet.
         """
 
         def work(table: DeltaTable) -> list[Step]:
-            due = [s for s in steps if (table.transaction_version(s.app_id) or 0) == s.before]
+            due = [s for s in steps if not s.app_id or (table.transaction_version(s.app_id) or 0) == s.before]
             if due:
-                parquet.commit(table, [p for s in due for p in s.parts], [Transaction(s.app_id, s.after) for s in due])
+                parts = made_for(due) if made_for else [p for s in due for p in s.parts]
+                parquet.commit(table, parts, [Transaction(s.app_id, s.after) for s in due if s.app_id])
             return due
 
         return self._commit(layer, name, schema, work)

@@ -26,7 +26,7 @@ app = typer.Typer(
 
 @app.callback()
 def _citylake(
-    debug: bool = typer.Option(False, DEBUG, help="Show where in the code an error came from."),  # noqa: ARG001
+    debug: bool = typer.Option(False, DEBUG, help="Show where in the code an error came from."),
 ) -> None:
     """A data lake for a city's sensor streams: landed complete, refined, gated, measured."""
 

@@ -7,9 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from rich.markup import escape
 
 from dagster_project.cli import refused, told
 from schemas import ledger, registry
+from schemas.column import Column
 from schemas.contract import Contract
 
 if TYPE_CHECKING:
@@ -57,14 +59,25 @@ def _lines(settings: "Settings", contract: Contract) -> list[dict[str, Any]]:
 
 
 def chosen(contract: Contract) -> list[str]:
-    """The columns that tell most, best first: when and what, how much of it, and what is computed, ratios before sums."""
+    """The columns that tell most, best first: when and what, how much of it, the first amount, then ratios in order.
+
+    A ratio is told by its unit or its percentile; sums that only serve to add up come last.
+    """
     clock = ["local_time"] if "local_time" in contract else []
-    key = [k for k in contract.key if not (clock and contract[k].kind == "instant")]
-    first = [*clock, *key] if clock else ["event_date", *key]
-    first += [n for n in ("n", "coverage_share") if n in contract]
-    rest = [c for c in contract.columns if c.name not in first and c.name not in contract.key and c.kind in ("float", "int")]
-    ratios = [c.name for c in rest if c.formula and ("/" in c.formula or "percentile" in c.formula)]
-    return [*first, *ratios, *(c.name for c in rest if c.name not in ratios)]
+    keys = [k for k in contract.key if not (clock and contract[k].kind == "instant")]
+    first = [*(clock or ["event_date"]), *keys, *(n for n in ("n", "coverage_share") if n in contract)]
+    rest = [c for c in contract.columns if c.name not in first and c.name not in contract.key]
+    verdicts = [c.name for c in rest if c.kind == "string" and c.allowed and not c.nullable]
+    told_by_formula = [c for c in rest if c.formula and "_sum_" not in c.name]
+    ratios = [c.name for c in told_by_formula if _is_ratio(c)]
+    amounts = [c.name for c in told_by_formula if c.name not in ratios][:1]
+    best = [*first, *verdicts, *amounts, *ratios]
+    return [*best, *(c.name for c in rest if c.name not in best and c.kind in ("int", "float"))]
+
+
+def _is_ratio(column: Column) -> bool:
+    unit = column.unit or ""
+    return unit in ("share", "1") or "/" in unit or "percentile" in (column.formula or "")
 
 
 def show(shown: dict[str, Any], built: "Built") -> None:
@@ -78,7 +91,7 @@ def show(shown: dict[str, Any], built: "Built") -> None:
     for name, rows in shown["metrics"].items():
         contract = registry.metrics()[name]
         screen.print(f"[bold cyan]metrics.{name}[/]  [dim]{contract.doc.split('. ')[0].split(';')[0].rstrip('.')}[/]")
-        print_table(rows, chosen(contract)) if rows else screen.print("  no rows\n", style="dim")
+        print_table(rows, chosen(contract)) if rows else screen.print("no rows\n", style="dim")
     _rule("The quarantine: what was refused, and why")
     print_table(shown["quarantine"], ("feed", "stage", "code", "column", "rows", "found"), wrap=("found",))
     _gates(built)
@@ -87,12 +100,9 @@ def show(shown: dict[str, Any], built: "Built") -> None:
 
 
 def _gates(built: "Built") -> None:
-    from dagster_project.cli.terminal import console
-
     failed = [g for g in built.gates if not g.passed]
     _rule(f"The gates: {len(built.gates)} partitions checked, {len(failed)} with findings, {len(built.blocked)} blocked")
     told.print_failures(failed)
-    console().print()
 
 
 def _rule(text: str) -> None:
@@ -102,31 +112,30 @@ def _rule(text: str) -> None:
 
 
 def _next(shown: dict[str, Any]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
-    from dagster_project.cli.terminal import console, size
+    from dagster_project.cli.terminal import console, near, size
 
-    made, config, screen = shown["simulated"], shown["settings"], console()
+    made, config, screen = shown["simulated"], near(shown["settings"]), console()
     places = (
-        ("inbox", f"{shown['folder']}/inbox", f"{made['files']:,} files, {size(made['bytes'])}, as devices would send them"),
-        ("truth", shown["truth"], "what really happened in the simulated city"),
-        ("lake", shown["lake"], "Delta tables: raw, quarantine, refined, metrics, reference, ledger"),
-        ("exports", shown["exports"]["folder"], "citylake.duckdb, parquet/, csv/, catalog.json"),
+        ("inbox", near(f"{shown['folder']}/inbox"), f"{made['files']:,} files, {size(made['bytes'])}, as devices send them"),
+        ("truth", near(shown["truth"]), "what really happened in the city"),
+        ("lake", near(shown["lake"]), "Delta tables from raw to metrics, and the books"),
+        ("exports", near(shown["exports"]["folder"]), "citylake.duckdb, parquet/, csv/, catalog.json"),
     )
+    grid = Table.grid(padding=(0, 2))
+    for title, path, doc in places:
+        grid.add_row(title, f"[bold]{path}[/]", f"[dim]{doc}[/]")
+    screen.print(grid)
+    metric = max(shown["metrics"], key=lambda name: len(shown["metrics"][name]))
     steps = (
-        (f'citylake query -c {config} "FROM metrics.traffic_hourly LIMIT 5"', "ask the lake in SQL"),
-        (f"citylake describe -c {config} refined.traffic_flow", "what a table means"),
-        (f"citylake quarantine -c {config} --rows 3", "refused rows as they came"),
-        (f"citylake ui -c {config}", "the asset graph in the browser"),
+        ("ask the lake in SQL", f'query -c {config} "FROM metrics.{metric} LIMIT 5"'),
+        ("what a table means", f"describe -c {config} metrics.{metric}"),
+        ("refused rows as they came", f"quarantine -c {config} --rows 3"),
+        ("the asset graph in the browser", f"ui -c {config}"),
     )
-    for title, rows in (("", places), ("Next", steps)):
-        grid = Table(
-            box=None, show_header=False, padding=(0, 2, 0, 0), title=title or None, title_justify="left", title_style="bold"
-        )
-        for row in rows:
-            grid.add_row(*(f"[bold]{escape(cell)}[/]" if i == 0 else escape(cell) for i, cell in enumerate(row)))
-        screen.print(grid)
-        screen.print()
+    screen.print()
+    for doc, command in steps:
+        screen.print(f"[dim]# {doc}[/]\n[bold]citylake[/] [cyan]{escape(command)}[/]", soft_wrap=True)
     took = "  ".join(f"{stage} [bold]{s:.1f}[/]" for stage, s in shown["seconds"].items())
-    screen.print(f"Seconds: {took}", soft_wrap=True)
+    screen.print(f"\nSeconds: {took}", soft_wrap=True)

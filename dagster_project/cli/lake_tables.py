@@ -60,7 +60,7 @@ def named(title: str) -> Named:
         raise CitylakeError(f"table {title}", "several layers have it", f"name one of {', '.join(of_name)}")
     near = difflib.get_close_matches(title, known, 3) or [
         t
-        for n in difflib.get_close_matches(title.split(".")[-1], {t.split(".", 1)[1] for t in known}, 1)
+        for n in difflib.get_close_matches(title.rsplit(".", maxsplit=1)[-1], {t.split(".", 1)[1] for t in known}, 1)
         for t in known
         if t.endswith(f".{n}")
     ]

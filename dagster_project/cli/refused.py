@@ -45,11 +45,11 @@ def payloads(held: pl.LazyFrame, count: int) -> list[dict[str, Any]]:
 
 def print_payload(row: dict[str, Any]) -> None:
     """One refused row: where it was, why, and the row itself."""
-    from dagster_project.cli.terminal import console
+    from dagster_project.cli.terminal import clean, console
 
     screen = console()
     column = f" in {row['column']}" if row["column"] else ""
     screen.print(f"{row['feed']} {row['stage']}: {row['code']}{column}", style="bold", markup=False)
-    screen.print(f"  {row['_source']} at {row['_position']}", style="dim", markup=False, soft_wrap=True)
-    screen.print(f"  found {row['found']!r}, expected {row['expected']}", markup=False, soft_wrap=True)
-    screen.print(f"  {row['payload']}", markup=False, soft_wrap=True)
+    screen.print(f"  {clean(row['_source'])} at {row['_position']}", style="dim", markup=False, soft_wrap=True)
+    screen.print(f"  found {clean(row['found'] or '-')}, expected {row['expected']}", markup=False, soft_wrap=True)
+    screen.print(f"  {clean(row['payload'] or '-')}", markup=False, soft_wrap=True)

@@ -5,6 +5,7 @@ What is shown is chosen by the commands. Results go to stdout; everything said a
 
 import json
 import math
+import os
 import shutil
 import sys
 import time
@@ -42,7 +43,7 @@ def complain(error: Exception) -> None:
 
     text = str(error) if isinstance(error, CitylakeError) else _unforeseen(error)
     line = Text("error: ", style="bold red")
-    line.append(text, style="default")
+    line.append(clean(text), style="default")
     console(stderr=True).print(line, soft_wrap=True)
 
 
@@ -73,7 +74,7 @@ def _iso(value: Any) -> str:
 def cell(value: Any) -> str:
     """A value as a person reads it."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -82,7 +83,19 @@ def cell(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}" + ("Z" if value.tzinfo else "") if value.second == 0 else f"{value:%Y-%m-%d %H:%M:%S}"
-    return " ".join(str(value).split())
+    return clean(str(value))
+
+
+def clean(text: str) -> str:
+    """Text from outside in one line, with what could steer a terminal written out."""
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+def near(path: Any) -> str:
+    """A path as it is reached from here."""
+    here = os.path.relpath(path)
+    return str(path) if here.startswith("..") else here
 
 
 def size(count: float) -> str:
@@ -124,15 +137,24 @@ def print_table(
     names = list(columns or (rows[0] if rows else ()))
     texts = {n: [cell(r.get(n)) for r in rows] for n in names}
     shown = names if wrap else _fitting(names, texts, screen.width)
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1), pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 1),
+        pad_edge=False,
+        show_edge=False,
+    )
     for name in shown:
         number = any(isinstance(r.get(name), (int, float)) and not isinstance(r.get(name), bool) for r in rows)
         # a date or an identifier broken in two lines is hard to read; prose is not
-        how: dict[str, Any] = {"overflow": "fold"} if name in wrap else {"no_wrap": True, "overflow": "ellipsis"}
+        how: dict[str, Any] = {"overflow": "fold", "min_width": 12} if name in wrap else {"no_wrap": True, "overflow": "ellipsis"}
         table.add_column(Text(heading(name)), justify="right" if number else "left", vertical="top", **how)
     for number, row in enumerate(rows):
         table.add_row(*(Text(texts[n][number]) for n in shown), style=marks(row) if marks else None)
     screen.print(table)
+    screen.print()
     return [n for n in names if n not in shown]
 
 
@@ -169,7 +191,7 @@ class Bars:
             else:
                 yield lambda _: None
         finally:
-            verb = title.split()[0]
+            verb = title.split(maxsplit=1)[0]
             self.seconds[verb] = self.seconds.get(verb, 0.0) + time.perf_counter() - began
 
 

@@ -89,9 +89,8 @@ def print_built(built: "Built", seconds: dict[str, float]) -> None:
         say("Every day is already what its input asks for; nothing was built.")
     failed = [g for g in built.gates if not g.passed]
     if built.gates:
-        say(
-            f"Gates: {len(built.gates)} asked, {len(failed)} failed, {len(built.blocked)} blocking, {seconds.get('gating', 0.0):.1f} s."
-        )
+        took = f"{seconds.get('gating', 0.0):.1f} s"
+        say(f"Gates: {len(built.gates)} asked, {len(failed)} with findings, {len(built.blocked)} blocking, {took}.")
     print_failures(failed)
     for table, day in sorted(built.blocked):
         console(stderr=True).print(
@@ -102,40 +101,45 @@ def print_built(built: "Built", seconds: dict[str, float]) -> None:
 
 
 def print_failures(failed: Sequence[Any]) -> None:
-    """A line per check that failed: table, day, what was found and what the contract expects."""
+    """A line per table and check that failed, over all its days, the critical ones first."""
     from dagster_project.cli.terminal import print_table
 
-    rows = [row for g in failed for row in _failures(g)]
+    found: dict[tuple[Any, ...], list[tuple[Any, dict[str, Any]]]] = {}
+    for gate in failed:
+        for one in gate.failed:
+            found.setdefault((one["severity"], f"{gate.layer}.{gate.name}", one["check"]), []).append((gate, one))
+    rows = [
+        {
+            "severity": severity,
+            "table": table,
+            "check": check,
+            "days": len(seen),
+            "latest": max(gate.day for gate, _ in seen),
+            "rows": sum(gate.rows for gate, _ in seen),
+            "found": _found(max(seen, key=lambda s: s[0].day)[1]),
+            "expected": seen[0][1].get("expected"),
+        }
+        for (severity, table, check), seen in sorted(found.items())
+    ]
     if rows:
         print_table(rows, marks=lambda r: "red" if r["severity"] == "critical" else "yellow", wrap=("found", "expected"))
 
 
+def _found(failure: dict[str, Any]) -> Any:
+    return f"crashed: {failure['error']}" if failure.get("error") else failure.get("found")
+
+
 def print_exports(folder: Path, catalog: dict[str, Any]) -> None:
     """Where the exported files are."""
-    from dagster_project.cli.terminal import console, size
+    from dagster_project.cli.terminal import console, near, size
 
     told = exporting(folder, catalog)
     published = sum(1 for t in catalog["tables"] if t["layer"] == "metrics")
-    text = f"Exported {published} metrics to {told['folder']}: citylake.duckdb ({size(catalog['duckdb']['bytes'])}), parquet/, csv/, catalog.json"
+    file = f"citylake.duckdb ({size(catalog['duckdb']['bytes'])})"
+    text = f"Exported {published} metrics to {near(told['folder'])}: {file}, parquet/, csv/, catalog.json"
     console().print(text, markup=False, soft_wrap=True)
 
 
 def _gate(result: Any) -> dict[str, Any]:
     keys = ("layer", "name", "day", "severity", "crashed", "rows", "failed", "sample")
     return {k: getattr(result, k) for k in keys}
-
-
-def _failures(result: Any) -> list[dict[str, Any]]:
-    """A row per failed check of a gate."""
-    return [
-        {
-            "table": f"{result.layer}.{result.name}",
-            "day": result.day,
-            "severity": one["severity"],
-            "check": one["check"],
-            "rows": result.rows,
-            "found": f"crashed: {one['error']}" if one.get("error") else one.get("found"),
-            "expected": one.get("expected"),
-        }
-        for one in result.failed
-    ]

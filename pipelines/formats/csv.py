@@ -4,6 +4,7 @@ Numbers, times and sentinels are read later (`pipelines.mapping`). Lines are row
 holds no newline, so that files can be read in ranges and one stray quote cannot swallow a file.
 """
 
+import csv
 import io
 
 import numpy as np
@@ -37,16 +38,19 @@ def _fields_per_line(lines: Lines, delimiter: str, wanted: int) -> np.ndarray:
 def _parse(data: bytes, positions: pl.Series, source: Source, header: tuple[str, ...], quoted: bool) -> pl.DataFrame | None:
     if positions.len() == 0:
         return pl.DataFrame(schema={**dict.fromkeys(header, pl.String()), "_position": pl.Int64()})
+    # a header of our own: Polars takes a first line such as "x^2" for the start of a compressed file
+    names = [f"c{i}" for i in range(len(header))]
+    own = source.delimiter.join(names).encode() + b"\n"
     try:
         parsed = pl.read_csv(
-            io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")),
-            has_header=False,
-            schema=dict.fromkeys(header, pl.String()),
+            io.BytesIO(own + data.removeprefix(b"\xef\xbb\xbf")),
+            schema=dict.fromkeys(names, pl.String()),
             separator=source.delimiter,
             quote_char='"' if quoted else None,
         )
     except pl.exceptions.PolarsError:
         return None
+    parsed.columns = list(header)
     return parsed.with_columns(positions.alias("_position")) if parsed.height == positions.len() else None
 
 
@@ -85,8 +89,10 @@ def read_header(first_line: bytes, source: Source) -> tuple[str, ...]:
     text = first_line.removeprefix(b"\xef\xbb\xbf").decode(source.encoding, "replace").rstrip("\r\n")
     if not text:
         return ()
-    row = pl.read_csv(io.BytesIO(text.encode()), has_header=False, infer_schema=False, separator=source.delimiter).row(0)
+    row = next(csv.reader([text], delimiter=source.delimiter), [])
+    numbered = [f"column_{i}" for i in range(1, len(row) + 1)]
     if not source.header:
-        return tuple(f"column_{i}" for i in range(1, len(row) + 1))
-    names = [(name or "").strip() for name in row]
-    return tuple(name or f"column_{i}" for i, name in enumerate(names, 1))
+        return tuple(numbered)
+    names = [name.strip() or number for name, number in zip(row, numbered, strict=True)]
+    # of two columns of one name the first keeps it
+    return tuple(n if n not in names[:i] else numbered[i] for i, n in enumerate(names))

@@ -62,7 +62,8 @@ def _strict(data: bytes, positions: pl.Series, types: dict[str, pl.DataType], wa
     if positions.len() == 0:
         return pl.DataFrame(schema={**types, "_position": pl.Int64()})
     try:
-        parsed = pl.read_ndjson(io.BytesIO(data.removeprefix(b"\xef\xbb\xbf")), schema=_schema(types, ways))
+        # the blank line keeps Polars from taking the first bytes for those of a compressed file
+        parsed = pl.read_ndjson(io.BytesIO(b"\n" + data.removeprefix(b"\xef\xbb\xbf")), schema=_schema(types, ways))
     except pl.exceptions.PolarsError:
         return None
     if parsed.height != positions.len():

@@ -73,7 +73,7 @@ class Source:
     where: str | None = None
     unpivot: Unpivot | None = None
     append_only: bool = False
-    ambiguous: Literal["earliest", "latest", "reject"] = "earliest"
+    ambiguous: Literal["earliest", "latest", "reject"] = "reject"
     nonexistent: Literal["reject", "shift"] = "reject"
     stamped: Literal["start", "end"] | None = None
 
@@ -149,7 +149,7 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) 
         where=_filter(f"{where} where", block.take("where", str)),
         unpivot=_unpivot(f"{where}", block.take("unpivot", dict)),
         append_only=block.take("append_only", bool, False),
-        ambiguous=block.take("ambiguous", str, "earliest", ("earliest", "latest", "reject")),
+        ambiguous=block.take("ambiguous", str, "reject", ("earliest", "latest", "reject")),
         nonexistent=block.take("nonexistent", str, "reject", ("reject", "shift")),
         stamped=block.take("stamped", str, None, ("start", "end")),
     )

@@ -17,7 +17,8 @@ CONTRACT = Contract(
         "(occupancy or flow per lane beyond the limit), intermittent (occupancy without flow), chatter (flow without occupancy), "
         "stuck (one unchanging value, or too little entropy in 30 s samples). Meters over the whole day: silent, insufficient, "
         "stuck (one unchanging non-zero value), high_value (spike check). A device that passes all but whose rows had to be "
-        "corrected is clock or unit: its rows are right, it is not. A device that reference tables know and that said nothing is silent."
+        "corrected is clock or unit: its rows are right, it is not. A device that reference tables know and that said nothing "
+        "is silent."
     ),
     columns=(
         Column("feed", "string", "feed", nullable=False, pattern=IDENTIFIER),

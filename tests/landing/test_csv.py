@@ -72,15 +72,22 @@ def test_european_numbers_latin1_and_semicolons(inbox: Inbox) -> None:
     assert raw["energy_kwh"].to_list() == [1.2345, 0.005]
 
 
-def test_doubled_hour_is_the_earlier_unless_the_source_says_otherwise(inbox: Inbox) -> None:
+def test_doubled_hour_is_refused_unless_the_source_settles_it(inbox: Inbox) -> None:
     text = f"{HEADER}\nm1,2025-10-26 02:30,5,V\n"
     land(inbox, text)
     inbox.put("b.csv", text)
     inbox.land("meter_readings", uri="b.csv", format="csv", columns=COLUMNS, ambiguous="latest")
     inbox.put("c.csv", text)
-    inbox.land("meter_readings", uri="c.csv", format="csv", columns=COLUMNS, ambiguous="reject")
-    assert [str(t)[11:16] for t in inbox.raw("meter_readings")["ended_at"]] == ["00:30", "01:30"]
+    inbox.land("meter_readings", uri="c.csv", format="csv", columns=COLUMNS, ambiguous="earliest")
+    assert [str(t)[11:16] for t in inbox.raw("meter_readings")["ended_at"]] == ["01:30", "00:30"]
     assert inbox.codes("meter_readings") == [("no_such_local_time", "ended_at")]
+
+
+def test_a_first_line_that_looks_compressed_is_read_as_text(inbox: Inbox) -> None:
+    columns = {"sensor_id": "column_1", "observed_at": "column_2", "interval_s": "column_3", "vehicle_count": "column_4"}
+    inbox.put("x.csv", "x^2,2026-05-01T08:00:00Z,60,1\nx^3,2026-05-01T08:00:00Z,60,2\n")
+    inbox.land("traffic_flow", uri="x.csv", format="csv", header=False, columns=columns)
+    assert inbox.raw("traffic_flow").select("sensor_id", "vehicle_count").rows() == [("x^2", 1), ("x^3", 2)]
 
 
 def test_skipped_hour_can_be_shifted(inbox: Inbox) -> None:

@@ -1,0 +1,116 @@
+"""What starts runs: the inbox, landings that touched days, bad days that held up others, and the night."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from conftest import DAYS, Place, Walked
+
+from dagster_project import touched
+from dagster_project.assembly import assemble
+from dagster_project.partitions import days_of, range_tags, ranges
+
+D = date(2025, 3, 1)
+
+
+def day(n: int) -> date:
+    return D + timedelta(days=n)
+
+
+def sense(place: Place, name: str, context: dg.SensorEvaluationContext | dg.RunStatusSensorContext) -> list[dg.RunRequest]:
+    found = assemble(place.settings).resolve_sensor_def(name)(context)
+    return found.run_requests or [] if isinstance(found, dg.SensorResult) else [found] if isinstance(found, dg.RunRequest) else []
+
+
+def after(place: Place, name: str, result: dg.ExecuteInProcessResult) -> list[dg.RunRequest]:
+    status = "PIPELINE_SUCCESS" if result.success else "PIPELINE_FAILURE"
+    event = next(e for e in reversed(result.all_events) if e.event_type_value == status)
+    context = dg.build_run_status_sensor_context(
+        sensor_name=name, dagster_event=event, dagster_instance=place.instance, dagster_run=result.dagster_run
+    )
+    return sense(place, name, context)
+
+
+def asked_days(requests: list[dg.RunRequest]) -> set[date]:
+    return {d for r in requests for d in days_of(r.tags) or []}
+
+
+def test_the_inbox_asks_once_for_what_is_new(place: Place) -> None:
+    def look() -> list[dg.RunRequest]:
+        return sense(place, "inbox", dg.build_sensor_context(instance=place.instance))
+
+    (first,) = look()
+    assert [r.run_key for r in look()] == [first.run_key], "the same files are one request"
+    assert place.run("land").success
+    assert look() == []
+    (place.folder / "inbox" / "traffic_flow_2.jsonl").write_text((place.folder / "inbox" / "traffic_flow.jsonl").read_text())
+    (second,) = look()
+    assert second.run_key != first.run_key
+    (place.folder / "inbox" / "traffic_flow_2.jsonl").unlink()
+    (place.folder / "inbox" / "traffic_flow.jsonl").write_text("changed after it was landed\n")
+    assert look() == [], "a refused file is no reason to land"
+
+
+def test_a_landing_is_followed_by_a_build_of_the_days_it_touched(place: Place) -> None:
+    landed = place.run("land")
+    requests = after(place, "build_landed", landed)
+    assert touched.stale(place.settings) == set(DAYS)
+    # the broken line told no day: the books count it today; and energy looks one day back
+    assert asked_days(requests[:1]) == {*DAYS, DAYS[-1] + timedelta(days=1)}
+    assert asked_days(requests) >= {datetime.now(ZoneInfo("Europe/Berlin")).date()} or datetime.now(UTC).hour >= 22
+    (first, last) = min(asked_days(requests[:1])), max(asked_days(requests[:1]))
+    assert place.run("build", first, last).success
+    assert not touched.stale(place.settings)
+    again = place.run("land")
+    assert again.success
+    assert after(place, "build_landed", again) == []
+
+
+def test_the_inbox_survives_a_source_that_is_gone(place: Place) -> None:
+    text = (place.folder / "citylake.toml").read_text().replace('"inbox/meter_readings*.jsonl"', '"inbox/gone.jsonl"')
+    (place.folder / "citylake.toml").write_text(text)
+    from dagster_project.sensors import new_files
+    from dagster_project.settings import load
+
+    waiting, faults = new_files(load(place.folder / "citylake.toml"))
+    assert len(waiting) == 2
+    assert len(faults) == 1
+    assert "gone.jsonl is not there" in faults[0]
+
+
+@pytest.mark.parametrize(
+    ("days", "without", "expected"),
+    [
+        ([], [], []),
+        ([3], [], [(3, 3)]),
+        ([1, 2, 3], [], [(1, 3)]),
+        ([1, 4], [], [(1, 4)]),
+        ([1, 5], [], [(1, 1), (5, 5)]),
+        ([3, 1, 2, 3], [2], [(1, 1), (3, 3)]),
+        ([1, 4], [2], [(1, 1), (4, 4)]),
+        ([1, 2], [1, 2], []),
+    ],
+)
+def test_days_become_ranges(days: list[int], without: list[int], expected: list[tuple[int, int]]) -> None:
+    found = ranges(map(day, days), map(day, without))
+    assert found == [(day(a), day(b)) for a, b in expected]
+    for first, last in found:
+        assert not {day(d) for d in without} & set(days_of(range_tags(first, last)) or [])
+
+
+def test_a_run_without_days_has_none() -> None:
+    assert days_of({}) is None
+    assert days_of({"dagster/partition": "2025-03-30"}) == [date(2025, 3, 30)]
+
+
+@pytest.mark.parametrize("night", [date(2025, 3, 30), date(2025, 3, 31), date(2025, 4, 1)])
+def test_the_night_builds_the_last_days_by_the_city_s_clock(walked: Walked, night: date) -> None:
+    place = walked.place
+    schedule = assemble(place.settings).resolve_schedule_def("nightly_build")
+    assert schedule.execution_timezone == "Europe/Berlin"
+    at = datetime(night.year, night.month, night.day, 3, tzinfo=ZoneInfo("Europe/Berlin"))
+    for moment in (at, at.astimezone(UTC)):
+        context = dg.build_schedule_context(instance=place.instance, scheduled_execution_time=moment)
+        found = schedule.evaluate_tick(context).run_requests
+        assert asked_days(list(found)) == {d for d in (night - timedelta(days=k) for k in (1, 2, 3)) if d >= DAYS[0]}
