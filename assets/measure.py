@@ -21,7 +21,7 @@ from schemas.lake import PARTITIONED, Lake, Part
 
 __all__ = ["connect", "dependencies", "inputs", "measure", "order", "prepare"]
 
-BATCH_DAYS = 31
+BATCH_DAYS = 366
 BATCH_ROWS = 5_000_000
 
 
@@ -111,7 +111,7 @@ def _digests(city: City, contract: Contract, days: list[date], seen: Inputs) -> 
 
 
 def _batches(days: Sequence[_Day]) -> Iterator[list[_Day]]:
-    """Days together, so many that memory stays bounded: at most a month, and at most `BATCH_ROWS` input rows."""
+    """Days together, so many that memory stays bounded: at most a year, and at most `BATCH_ROWS` input rows."""
     batch: list[_Day] = []
     for day in days:
         if batch and (len(batch) == BATCH_DAYS or sum(d.rows for d in batch) + day.rows > BATCH_ROWS):

@@ -28,13 +28,14 @@ def today(settings: Settings) -> date:
 
 
 def first_day(settings: Settings) -> date:
-    """The earliest day of landed events, as the tables' logs tell it; of an empty lake, 30 days ago.
+    """The day before the earliest landed event, as the tables' logs tell it; of an empty lake, 30 days ago.
 
+    One day earlier, because a clock that is put right when refining may move rows to the day before.
     It is read when definitions load. Every run loads them anew, so that a run about older days that were landed
     meanwhile knows them; the web page learns of them when it reloads definitions.
     """
     days = {f.event_date for name in registry.feeds() for f in settings.lake.files("raw", name) if f.event_date}
-    return min(days, default=today(settings) - timedelta(days=EMPTY_LAKE_DAYS))
+    return min(days) - timedelta(days=1) if days else today(settings) - timedelta(days=EMPTY_LAKE_DAYS)
 
 
 def daily(settings: Settings) -> dg.DailyPartitionsDefinition:

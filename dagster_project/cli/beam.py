@@ -30,8 +30,8 @@ def divide(words: Sequence[str], runner: str | None) -> tuple[list[str], list[st
     for name in names:
         if name not in feeds():
             near = difflib.get_close_matches(name, list(feeds()), 1)
-            remedy = f"did you mean {near[0]}? The feeds are" if near else "use one of"
-            raise CitylakeError(f"feed {name}", "there is no such feed", f"{remedy} {', '.join(feeds())}")
+            remedy = f"perhaps {near[0]} is meant" if near else f"use one of {', '.join(feeds())}"
+            raise CitylakeError(f"feed {name}", "there is no such feed", remedy)
     for option in beam:
         _check(option.split("=")[0])
     return names, beam
@@ -40,7 +40,7 @@ def divide(words: Sequence[str], runner: str | None) -> tuple[list[str], list[st
 def _check(option: str) -> None:
     near = difflib.get_close_matches(option, OWN, 1, cutoff=0.8)
     if near and option not in OWN and option not in _beams_own():
-        raise CitylakeError(f"option {option}", "neither citylake nor Beam has it", f"did you mean {near[0]}?")
+        raise CitylakeError(f"option {option}", "neither citylake nor Beam has it", f"perhaps {near[0]} is meant")
 
 
 def _beams_own() -> set[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from rich.markup import escape
 
-from dagster_project.cli import refused, told
+from dagster_project.cli import lake_tables, refused, told
 from schemas import ledger, registry
 from schemas.column import Column
 from schemas.contract import Contract
@@ -40,6 +40,7 @@ def gathered(
         "quarantine": refused.by_code(refused.rows(settings.lake)),
         "gates": told.building(built)["gates"],
         "blocked": told.building(built)["blocked"],
+        "tables": lake_tables.state(settings.lake),
         "exports": told.exporting(settings.lake.exports(), catalog),
         "seconds": {stage: round(seconds[stage], 2) for stage in STAGES if stage in seconds},
     }
@@ -68,7 +69,8 @@ def chosen(contract: Contract) -> list[str]:
     first = [*(clock or ["event_date"]), *keys, *(n for n in ("n", "coverage_share") if n in contract)]
     rest = [c for c in contract.columns if c.name not in first and c.name not in contract.key]
     verdicts = [c.name for c in rest if c.kind == "string" and c.allowed and not c.nullable]
-    told_by_formula = [c for c in rest if c.formula and "_sum_" not in c.name]
+    # one minus another column says nothing new
+    told_by_formula = [c for c in rest if c.formula and "_sum_" not in c.name and not c.formula.startswith("1 - ")]
     ratios = [c.name for c in told_by_formula if _is_ratio(c)]
     amounts = [c.name for c in told_by_formula if c.name not in ratios][:1]
     best = [*first, *verdicts, *amounts, *ratios]
@@ -82,7 +84,7 @@ def _is_ratio(column: Column) -> bool:
 
 def show(shown: dict[str, Any], built: "Built") -> None:
     """Print it."""
-    from dagster_project.cli.terminal import console, print_table
+    from dagster_project.cli.terminal import clean, console, print_table
 
     screen = console()
     _rule("The books: every row is accounted for")
@@ -93,7 +95,8 @@ def show(shown: dict[str, Any], built: "Built") -> None:
         screen.print(f"[bold cyan]metrics.{name}[/]  [dim]{contract.doc.split('. ')[0].split(';')[0].rstrip('.')}[/]")
         print_table(rows, chosen(contract)) if rows else screen.print("no rows\n", style="dim")
     _rule("The quarantine: what was refused, and why")
-    print_table(shown["quarantine"], ("feed", "stage", "code", "column", "rows", "found"), wrap=("found",))
+    refusals = [{**row, "found": clean(row["found"] or "-", refused.LONGEST)} for row in shown["quarantine"]]
+    print_table(refusals, ("feed", "stage", "code", "column", "rows", "found"), wrap=("found",))
     _gates(built)
     _rule("Where it is, and what to do next")
     _next(shown)
@@ -103,6 +106,7 @@ def _gates(built: "Built") -> None:
     failed = [g for g in built.gates if not g.passed]
     _rule(f"The gates: {len(built.gates)} partitions checked, {len(failed)} with findings, {len(built.blocked)} blocked")
     told.print_failures(failed)
+    told.print_blocked(built)
 
 
 def _rule(text: str) -> None:
@@ -127,10 +131,10 @@ def _next(shown: dict[str, Any]) -> None:
     for title, path, doc in places:
         grid.add_row(title, f"[bold]{path}[/]", f"[dim]{doc}[/]")
     screen.print(grid)
-    metric = max(shown["metrics"], key=lambda name: len(shown["metrics"][name]))
+    metric = max((t for t in shown["tables"] if t["layer"] == "metrics"), key=lambda t: t["rows"])["table"]
     steps = (
-        ("ask the lake in SQL", f'query -c {config} "FROM metrics.{metric} LIMIT 5"'),
-        ("what a table means", f"describe -c {config} metrics.{metric}"),
+        ("ask the lake in SQL", f'query -c {config} "FROM {metric} LIMIT 5"'),
+        ("what a table means", f"describe -c {config} {metric}"),
         ("refused rows as they came", f"quarantine -c {config} --rows 3"),
         ("the asset graph in the browser", f"ui -c {config}"),
     )

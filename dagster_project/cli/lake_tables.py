@@ -58,14 +58,17 @@ def named(title: str) -> Named:
         return known[of_name[0]]
     if of_name:
         raise CitylakeError(f"table {title}", "several layers have it", f"name one of {', '.join(of_name)}")
-    near = difflib.get_close_matches(title, known, 3) or [
-        t
-        for n in difflib.get_close_matches(title.rsplit(".", maxsplit=1)[-1], {t.split(".", 1)[1] for t in known}, 1)
-        for t in known
-        if t.endswith(f".{n}")
-    ]
-    remedy = f"did you mean {' or '.join(near)}?" if near else "`citylake tables` lists them"
-    raise CitylakeError(f"table {title}", "there is no such table", remedy)
+    raise CitylakeError(f"table {title}", "there is no such table", perhaps(title))
+
+
+def perhaps(title: str) -> str:
+    """What to do about a table's name that is none: the nearest names, if any is near."""
+    known = every()
+    near = difflib.get_close_matches(title, known, 3)
+    if not near:
+        names = difflib.get_close_matches(title.rsplit(".", maxsplit=1)[-1], {t.split(".", 1)[1] for t in known}, 1)
+        near = [t for n in names for t in known if t.endswith(f".{n}")]
+    return f"perhaps {' or '.join(near)} is meant" if near else "`citylake tables` lists them"
 
 
 def state(lake: Lake) -> list[dict[str, Any]]:

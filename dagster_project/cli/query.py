@@ -1,5 +1,6 @@
 """`citylake query`: SQL over the lake as it is now, read only. The views are made by `assets.views_of_lake`."""
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from schemas.errors import CitylakeError
 
 SHOWN = 50
+CANDIDATES = "Candidate bindings: "
 
 
 def register(app: typer.Typer) -> None:
@@ -102,13 +104,17 @@ def _print_rows(answer: "duckdb.DuckDBPyRelation", shown: int) -> None:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """What DuckDB found, and what to do: it names near columns and tables itself."""
+    """What DuckDB found, and what to do. It names near columns itself."""
+    from dagster_project.cli.lake_tables import perhaps
+
     head, *rest = [line.strip() for line in text.split("\n") if line.strip()]
     found = head.split("Error: ", 1)[-1].rstrip("!.")
+    missing = re.match(r"Table with name (\S+) does not exist", found)
+    if missing:
+        return found, perhaps(missing[1])
     for line in rest:
-        for mark, remedy in (("Candidate bindings: ", "did you mean "), ("Did you mean ", "did you mean ")):
-            if line.startswith(mark):
-                return found, remedy + line.removeprefix(mark).replace('"', "").rstrip("?") + "?"
+        if line.startswith(CANDIDATES):
+            return found, "perhaps " + " or ".join(line.removeprefix(CANDIDATES).replace('"', "").split(", ")[:3]) + " is meant"
     near = next((line for line in rest if line.startswith("LINE ")), "")
     if near:
         return f"{found} ({near})", "correct the SQL"

@@ -50,7 +50,7 @@ def quarantine(
 ) -> None:
     """Show why rows were refused: counts by reason and column with an example, or the rows themselves."""
     from dagster_project.cli import refused
-    from dagster_project.cli.terminal import print_json, print_table, say
+    from dagster_project.cli.terminal import clean, print_json, print_table, say
     from schemas.registry import feed
 
     for name in feeds or ():
@@ -65,8 +65,8 @@ def quarantine(
         for row in found:
             refused.print_payload(row)
     else:
-        hidden = print_table(found, title=f"{sum(r['rows'] for r in found):,} refused rows", wrap=("found", "expected"))
-        assert not hidden
+        shown = [{**row, "found": clean(row["found"] or "-", refused.LONGEST)} for row in found]
+        print_table(shown, title=f"{sum(r['rows'] for r in found):,} refused rows", wrap=("found", "expected"))
         say("Look at the rows themselves with --rows N.")
 
 

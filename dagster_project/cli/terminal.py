@@ -86,9 +86,11 @@ def cell(value: Any) -> str:
     return clean(str(value))
 
 
-def clean(text: str) -> str:
-    """Text from outside in one line, with what could steer a terminal written out."""
+def clean(text: str, longest: int | None = None) -> str:
+    """Text from outside in one line, with what could steer a terminal written out, and cut to `longest` characters."""
     line = " ".join(text.split())
+    if longest and len(line) > longest:
+        line = line[: longest - 3] + "..."
     return line if line.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
@@ -137,15 +139,8 @@ def print_table(
     names = list(columns or (rows[0] if rows else ()))
     texts = {n: [cell(r.get(n)) for r in rows] for n in names}
     shown = names if wrap else _fitting(names, texts, screen.width)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        padding=(0, 1),
-        pad_edge=False,
-        show_edge=False,
-    )
+    plain: dict[str, Any] = {"padding": (0, 1), "pad_edge": False, "show_edge": False}
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", **plain)
     for name in shown:
         number = any(isinstance(r.get(name), (int, float)) and not isinstance(r.get(name), bool) for r in rows)
         # a date or an identifier broken in two lines is hard to read; prose is not

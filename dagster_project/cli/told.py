@@ -51,7 +51,7 @@ def exporting(folder: Path, catalog: dict[str, Any]) -> dict[str, Any]:
 
 def print_landed(landed: Sequence[Any], seconds: float) -> None:
     """A line per source, then every refused file with its reason and what to do."""
-    from dagster_project.cli.terminal import console, print_table, say
+    from dagster_project.cli.terminal import clean, console, print_table, say
 
     keys = ("feed", "source", "files", "known", "taken", "kept", "rejected", "late")
     rows = [{k: getattr(one, k) for k in keys} | {"refused": len(one.refused)} for one in landed]
@@ -64,13 +64,13 @@ def print_landed(landed: Sequence[Any], seconds: float) -> None:
     for one in landed:
         for file in one.refused:
             console(stderr=True).print(
-                f"refused: {file.uri}: {file.found}; {file.remedy}.", markup=False, style="red", soft_wrap=True
+                f"refused: {clean(file.uri)}: {clean(file.found)}; {file.remedy}.", markup=False, style="red", soft_wrap=True
             )
 
 
 def print_built(built: "Built", seconds: dict[str, float]) -> None:
     """Days refined and measured by table, then every gate that did not pass."""
-    from dagster_project.cli.terminal import console, print_table, say
+    from dagster_project.cli.terminal import print_table, say
 
     by_feed: dict[str, dict[str, Any]] = {}
     for one in built.refined:
@@ -92,37 +92,45 @@ def print_built(built: "Built", seconds: dict[str, float]) -> None:
         took = f"{seconds.get('gating', 0.0):.1f} s"
         say(f"Gates: {len(built.gates)} asked, {len(failed)} with findings, {len(built.blocked)} blocking, {took}.")
     print_failures(failed)
-    for table, day in sorted(built.blocked):
+    print_blocked(built)
+
+
+def print_blocked(built: "Built") -> None:
+    """Each partition that blocks, and what failed in it."""
+    from dagster_project.cli.terminal import clean, console
+
+    for gate in (g for g in built.gates if g.blocks):
+        table = f"{gate.layer}.{gate.name}"
+        failures = [f for f in gate.failed if f["severity"] == "critical" or f.get("error")]
+        what = "; ".join(f"{f['check']} found {clean(str(_found(f)), 200)}, expected {f.get('expected')}" for f in failures)
         console(stderr=True).print(
-            f"blocked: {table} {day}: a critical check failed, so what is made from this day was left as it was; "
-            f"look with `citylake describe {table}` and `citylake quarantine`, then build again.",
+            f"blocked: {table} {gate.day}, {gate.rows:,} rows: {what}. What is made from it was left as it was; "
+            f"look with `citylake describe {table}`, mend the source or the contract, then build again.",
             markup=False, style="red", soft_wrap=True,
         )  # fmt: skip
 
 
 def print_failures(failed: Sequence[Any]) -> None:
-    """A line per table and check that failed, over all its days, the critical ones first."""
+    """A line per table and kind of check that failed, over all its days, the critical ones first."""
     from dagster_project.cli.terminal import print_table
 
-    found: dict[tuple[Any, ...], list[tuple[Any, dict[str, Any]]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[Any, dict[str, Any]]]] = {}
     for gate in failed:
         for one in gate.failed:
-            found.setdefault((one["severity"], f"{gate.layer}.{gate.name}", one["check"]), []).append((gate, one))
+            found.setdefault((one["severity"], f"{gate.layer}.{gate.name}", one["code"]), []).append((gate.day, one))
     rows = [
         {
             "severity": severity,
             "table": table,
-            "check": check,
-            "days": len(seen),
-            "latest": max(gate.day for gate, _ in seen),
-            "rows": sum(gate.rows for gate, _ in seen),
-            "found": _found(max(seen, key=lambda s: s[0].day)[1]),
-            "expected": seen[0][1].get("expected"),
+            "check": code,
+            "days": len({day for day, _ in seen}),
+            "columns": ", ".join(sorted({one["column"] for _, one in seen if one.get("column")})),
+            "expected": seen[0][1].get("expected") or _found(seen[0][1]),
         }
-        for (severity, table, check), seen in sorted(found.items())
+        for (severity, table, code), seen in sorted(found.items())
     ]
     if rows:
-        print_table(rows, marks=lambda r: "red" if r["severity"] == "critical" else "yellow", wrap=("found", "expected"))
+        print_table(rows, marks=lambda r: "red" if r["severity"] == "critical" else "yellow", wrap=("columns", "expected"))
 
 
 def _found(failure: dict[str, Any]) -> Any:

@@ -1,11 +1,11 @@
-"""A small city with an inbox of its own: files for three days across a change of clocks, and its Dagster instance.
+"""A small city with an inbox of its own: files for two days across a change of clocks, and its Dagster instance.
 
 What is expected of definitions and runs belongs to the tests.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +16,8 @@ from dagster_project.assembly import assemble
 from dagster_project.partitions import range_tags
 from dagster_project.settings import Settings, load
 
-DAYS = [date(2025, 3, 29) + timedelta(days=n) for n in range(3)]
+DAYS = [date(2025, 3, 30), date(2025, 3, 31)]
+"""The clocks change on the first: together they have 47 hours."""
 TOML = """
 [city]
 name = "Testville"
@@ -52,11 +53,11 @@ class Place:
         return definitions.resolve_job_def(job).execute_in_process(instance=self.instance, tags=tags, raise_on_error=False)
 
 
-def instants(every_s: int) -> pl.Series:
-    """UTC instants of the three local days, as text."""
-    start, end = datetime(2025, 3, 28, 23, tzinfo=UTC), datetime(2025, 3, 31, 22, tzinfo=UTC)
+def instants(every_s: int, shift_s: int = 0) -> pl.Series:
+    """UTC instants of the local days, as text."""
+    start, end = datetime(2025, 3, 29, 23, tzinfo=UTC), datetime(2025, 3, 31, 22, tzinfo=UTC)
     at = pl.datetime_range(start, end, f"{every_s}s", closed="left", eager=True)
-    return at.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.dt.offset_by(f"{shift_s}s").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write_inbox(inbox: Path) -> None:
@@ -69,7 +70,7 @@ def write_inbox(inbox: Path) -> None:
     )
     text = pl.concat([flow, flow.head(7)]).write_ndjson()
     (inbox / "traffic_flow.jsonl").write_text(text + '{"sensor_id": "s1", "observed_at": \n')
-    power = pl.DataFrame({"ended_at": instants(1800)}).join(pl.DataFrame({"meter_id": ["m1", "m2"]}), how="cross")
+    power = pl.DataFrame({"ended_at": instants(1800, 1800)}).join(pl.DataFrame({"meter_id": ["m1", "m2"]}), how="cross")
     power.with_columns(interval_s=pl.lit(1800), energy_kwh=0.1 + (pl.int_range(pl.len()) % 5) / 10).write_ndjson(
         inbox / "meter_readings.jsonl"
     )

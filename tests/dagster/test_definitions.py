@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import DAYS, Place, Walked, make_place
+from conftest import DAYS, Place, make_place
+from good_rows import good_rows, put
 
 from dagster_project.assembly import assemble
 from dagster_project.partitions import first_day, today
@@ -95,14 +97,16 @@ def test_what_a_metric_reads_is_parsed_from_its_sql(place: Place) -> None:
     assert after == {t for t in kept_by_day() if not t.startswith("raw/")}
 
 
-def test_partitions_are_the_city_s_days(walked: Walked) -> None:
-    settings = walked.place.settings
-    partitions = specs(walked.place)["refined/traffic_flow"].partitions_def
+def test_partitions_are_the_city_s_days(place: Place) -> None:
+    settings, feed = place.settings, registry.feed("traffic_flow")
+    for day in DAYS:
+        put(settings.lake, feed, "raw", good_rows(feed, "raw", day), day)
+    partitions = specs(place)["refined/traffic_flow"].partitions_def
     assert isinstance(partitions, dg.DailyPartitionsDefinition)
     assert partitions.timezone == settings.city.zone
-    assert first_day(settings) == DAYS[0]
+    assert first_day(settings) == DAYS[0] - timedelta(days=1)
     keys = partitions.get_partition_keys()
-    assert (keys[0], keys[-1]) == (DAYS[0].isoformat(), today(settings).isoformat())
+    assert (keys[0], keys[-1]) == (first_day(settings).isoformat(), today(settings).isoformat())
     window = partitions.time_window_for_partition_key("2025-03-30")
     assert (window.end.timestamp() - window.start.timestamp()) == 23 * 3600
 

@@ -5,11 +5,13 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from conftest import DAYS, Place, Walked
+from conftest import DAYS, Place
+from good_rows import good_rows, put
 
 from dagster_project import touched
 from dagster_project.assembly import assemble
-from dagster_project.partitions import days_of, range_tags, ranges
+from dagster_project.partitions import days_of, first_day, range_tags, ranges
+from schemas import registry
 
 D = date(2025, 3, 1)
 
@@ -104,13 +106,18 @@ def test_a_run_without_days_has_none() -> None:
     assert days_of({"dagster/partition": "2025-03-30"}) == [date(2025, 3, 30)]
 
 
-@pytest.mark.parametrize("night", [date(2025, 3, 30), date(2025, 3, 31), date(2025, 4, 1)])
-def test_the_night_builds_the_last_days_by_the_city_s_clock(walked: Walked, night: date) -> None:
-    place = walked.place
+@pytest.mark.parametrize("night", [date(2025, 3, 30), date(2025, 3, 31), date(2025, 4, 1), date(2025, 4, 20)])
+def test_the_night_builds_the_last_days_by_the_city_s_clock(place: Place, night: date) -> None:
+    feed = registry.feed("traffic_flow")
+    for landed in DAYS:
+        put(place.settings.lake, feed, "raw", good_rows(feed, "raw", landed), landed)
+    old = DAYS[0] - timedelta(days=40)
+    before = {d for d in (night - timedelta(days=k) for k in (1, 2, 3)) if d >= first_day(place.settings)}
+    stale = {d for d in touched.seen_from(DAYS) if d < night}
     schedule = assemble(place.settings).resolve_schedule_def("nightly_build")
     assert schedule.execution_timezone == "Europe/Berlin"
     at = datetime(night.year, night.month, night.day, 3, tzinfo=ZoneInfo("Europe/Berlin"))
     for moment in (at, at.astimezone(UTC)):
         context = dg.build_schedule_context(instance=place.instance, scheduled_execution_time=moment)
         found = schedule.evaluate_tick(context).run_requests
-        assert asked_days(list(found)) == {d for d in (night - timedelta(days=k) for k in (1, 2, 3)) if d >= DAYS[0]}
+        assert asked_days(list(found)) == before | stale
