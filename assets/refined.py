@@ -122,8 +122,16 @@ def refine(lake: Lake, city: City, feed: str, days: Sequence[date] | None = None
         results.append(result)
         tallies.append(
             Tally(
-                "refine", feed, todo.day, result.taken, result.kept, result.rejected, result.repeated, result.superseded,
-                contract_version=contract.version, cause="restated" if todo.day in had else "landed",
+                "refine",
+                feed,
+                todo.day,
+                result.taken,
+                result.kept,
+                result.rejected,
+                result.repeated,
+                result.superseded,
+                contract_version=contract.version,
+                cause="restated" if todo.day in had else "landed",
             )
         )
     if parts:

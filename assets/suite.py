@@ -4,12 +4,15 @@ Pure: no data, no engine and no dataset. Running them belongs to `assets.checks`
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from assets.duck import literal, quoted
 from schemas.column import Column
 from schemas.contract import Contract, Severity
 
+DAY_NUMBER = "(event_date - getvariable('first_day') + 1)"
+"""Where a row's day is in the lists of per-day variables, which begin with `first_day`."""
 LATE_SHARE = 0.05
 """Share of late rows from which a partition is worth a look; more than half late is a history landed at once, no fault."""
 
@@ -20,9 +23,9 @@ class Check:
 
     Attributes:
         name: the number's name in the profile.
-        measure: SQL aggregate over the rows; empty where the one pass cannot tell it.
+        measure: SQL aggregate over a day's rows; empty where the one pass cannot tell it.
         broken: SQL condition that is true for a row at fault.
-        recount: SQL query over `this` for the exact number, asked where `measure` is empty or is not 0.
+        recount: SQL query over `this`, one day, for the exact number, asked where `measure` is empty or is not 0.
     """
 
     name: str
@@ -35,6 +38,10 @@ class Check:
     recount: str = ""
     minimum: float | None = None
     maximum: float | None = 0
+
+    def keeps(self, value: float) -> bool:
+        """Whether a number is within the bound, both ends included, as the expectation has it."""
+        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
 
     def rows_query(self) -> str | None:
         """The rows that `recount` counts, where it is a plain `SELECT count(*) FROM ...`; else None."""
@@ -76,7 +83,12 @@ def checks(contract: Contract, layer: str) -> list[Check]:
 
 
 def _counting(name: str, code: str, column: str | None, expected: str, broken: str) -> Check:
-    return Check(name, code, column, expected, "critical", f"count(*) FILTER (WHERE {broken})", broken)
+    return Check(name, code, column, expected, "critical", *_counted(broken))
+
+
+def _counted(broken: str) -> tuple[str, str]:
+    """The aggregate that counts the rows at fault, and their condition."""
+    return f"count(*) FILTER (WHERE {broken})", broken
 
 
 def _of_column(column: Column) -> list[Check]:
@@ -105,7 +117,8 @@ def _of_time(contract: Contract, layer: str) -> list[Check]:
     name = contract.event_time or ""
     event, received = f"epoch_us({quoted(name)})", 'epoch_us("_received_at")'
     length = f" - {quoted(contract.interval)} * 1000000" if contract.interval and contract.stamped == "end" else ""
-    misplaced = f"{event}{length} < getvariable('day_start_us') OR {event}{length} >= getvariable('day_end_us')"
+    starts = "getvariable('day_starts_us')"
+    misplaced = f"{event}{length} < {starts}[{DAY_NUMBER}] OR {event}{length} >= {starts}[{DAY_NUMBER} + 1]"
     late_after_us = round(contract.late_after.total_seconds() * 1e6)
     share = f"coalesce(count(*) FILTER (WHERE {received} - {event} > {late_after_us}) / nullif(count(*), 0), 0)"
     out = [
@@ -138,11 +151,33 @@ def _unique(contract: Contract) -> Check:
 
 
 def _of_table(contract: Contract) -> list[Check]:
-    return [Check(f"{r.name}.broken", "rule_broken", None, r.doc, r.severity, recount=r.broken) for r in contract.table_rules]
+    out = []
+    for rule in contract.table_rules:
+        told = (f"{rule.name}.broken", "rule_broken", None, rule.doc, rule.severity)
+        row = condition_counted(rule.broken)
+        out.append(Check(*told, *_counted(row)) if row else Check(*told, recount=rule.broken))
+    return out
+
+
+@cache
+def condition_counted(query: str) -> str | None:
+    """The condition of a plain `SELECT count(*) FROM this WHERE ...`, which one pass counts with all others; else None."""
+    import sqlglot  # only tables with such rules need it
+    from sqlglot import exp
+
+    try:
+        parsed = sqlglot.parse_one(query, dialect="duckdb")
+    except sqlglot.ParseError:
+        return None
+    where = parsed.args.get("where")
+    if where is None or parsed != sqlglot.parse_one("SELECT count(*) FROM this", dialect="duckdb").where(where.this):
+        return None
+    beyond_the_row = (exp.Query, exp.Subquery, exp.AggFunc, exp.Window)
+    return None if where.find(*beyond_the_row) else str(where.this.sql(dialect="duckdb"))
 
 
 def profile_suite(contract: Contract, layer: str) -> list[dict[str, Any]]:
-    """Expectations over the profile: one row, one exact number per check."""
+    """Expectations over the profile: one row per day, one exact number per check."""
     out = []
     for check in checks(contract, layer):
         kind = "expect_column_max_to_be_between" if check.minimum is None else "expect_column_min_to_be_between"

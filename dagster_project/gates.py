@@ -40,9 +40,8 @@ def gate_check(settings: Settings, layer: str, name: str) -> dg.AssetChecksDefin
         before = verdicts.known(settings, layer, name, days)
         asked = [d for d in days if before.get(d) in (None, "critical")]
         results = [ask(settings.lake, settings.city, layer, name, d) for d in asked]
-        verdicts.remember(
-            settings, layer, name, {r.day: "passed" if r.passed else r.severity for r in results if not r.crashed and r.day in asked}
-        )
+        judged: dict[date, verdicts.Verdict] = {r.day: r.severity or "passed" for r in results if not r.crashed}
+        verdicts.remember(settings, layer, name, judged)
         warned = [d for d in days if before.get(d) == "warning"]
         return gate_result(results, days, warned)
 
@@ -98,7 +97,9 @@ def balance_check(settings: Settings, layer: str, name: str) -> dg.AssetChecksDe
         return dg.AssetCheckResult(
             passed=off.is_empty(),
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{sums['off_by']} rows are unaccounted for on {off.height} days" if off.height else "every row is accounted for",
+            description=f"{sums['off_by']} rows are unaccounted for on {off.height} days"
+            if off.height
+            else "every row is accounted for",
             metadata={**sums, "days": books.height, "unbalanced": dg.MetadataValue.md(table(off.to_dicts()))},
         )
 

@@ -40,7 +40,7 @@ def tidy_job(settings: Settings) -> dg.JobDefinition:
             swept = settings.lake.tidy(layer, name)
             context.log.info(f"{layer}.{name}: {swept} files swept" if name else f"{layer}: {swept} files swept")
 
-    @dg.job(name=TIDY, description="Compacts the tables and sweeps files that no version needs.", executor_def=dg.in_process_executor)
+    @dg.job(name=TIDY, description="Compacts tables and sweeps files no version needs.", executor_def=dg.in_process_executor)
     def tidy() -> None:
         tidy_tables()
 

@@ -77,9 +77,7 @@ def _after(
     return sensor
 
 
-def sensors(
-    settings: Settings, land: AssetJob, build: AssetJob
-) -> list[dg.SensorDefinition]:
+def sensors(settings: Settings, land: AssetJob, build: AssetJob) -> list[dg.SensorDefinition]:
     """The inbox, and the sensors that follow runs. A landing that failed for one feed is followed for the others."""
 
     def landed(context: dg.RunStatusSensorContext) -> list[dg.RunRequest]:

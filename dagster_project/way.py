@@ -76,8 +76,15 @@ def land(
             planned = plan(settings.lake, contract, source, settings.limits)
             with watch.task(f"landing {name} from {source.name}", planned.bytes) as advance:
                 landed = land_source(
-                    settings.lake, settings.city, contract, source, datetime.now(UTC), settings.limits,
-                    [*settings.beam_options, *beam_options], advance, planned,
+                    settings.lake,
+                    settings.city,
+                    contract,
+                    source,
+                    datetime.now(UTC),
+                    settings.limits,
+                    [*settings.beam_options, *beam_options],
+                    advance,
+                    planned,
                 )
             out.append(landed)
     return out
@@ -164,19 +171,13 @@ def refined_days(settings: Settings, first: date | None = None, last: date | Non
 
 def _gated(settings: Settings, layer: str, name: str, days: Sequence[date], built: Built, watch: Watch) -> list[date]:
     """The days that may go on."""
-    from assets.checks import gate
+    from assets.checks import gates
 
-    passed = []
     with watch.task(f"gating {layer}.{name}", len(days)) as advance:
-        for day in days:
-            result = gate(settings.lake, settings.city, layer, name, day)
-            built.gates.append(result)
-            if result.blocks:
-                built.blocked.add((f"{layer}.{name}", day))
-            else:
-                passed.append(day)
-            advance(1)
-    return passed
+        results = gates(settings.lake, settings.city, layer, name, days, advance)
+    built.gates += results
+    built.blocked |= {(f"{layer}.{name}", r.day) for r in results if r.blocks}
+    return [r.day for r in results if not r.blocks]
 
 
 def _within(day: date, first: date | None, last: date | None) -> bool:

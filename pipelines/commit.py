@@ -43,9 +43,13 @@ def _by_day(tallies: Sequence[Tally], landing: Landing, uri: str) -> list[Tally]
     out: dict = {}
     for t in tallies:
         sofar = out.get(t.event_date)
-        out[t.event_date] = t if sofar is None else replace(
-            sofar,
-            **{k: getattr(sofar, k) + getattr(t, k) for k in ("taken", "kept", "rejected", "late", "filtered")},
+        out[t.event_date] = (
+            t
+            if sofar is None
+            else replace(
+                sofar,
+                **{k: getattr(sofar, k) + getattr(t, k) for k in ("taken", "kept", "rejected", "late", "filtered")},
+            )
         )
     empty = Tally("land", landing.contract.name, None, 0, 0, source=uri, contract_version=landing.contract.version)
     return list(out.values()) or [empty]

@@ -101,7 +101,9 @@ class _Reading:
     def _typed(self, field: Field) -> pl.Expr:
         kind, value, column_type = self.column.kind, self.raw, self.column.dtype
         if field.values:
-            value = value.cast(pl.String).replace_strict(dict(field.values), default=value.cast(pl.String), return_dtype=pl.String)
+            value = value.cast(pl.String).replace_strict(
+                dict(field.values), default=value.cast(pl.String), return_dtype=pl.String
+            )
         if kind == "string":
             text = value if self.text else value.cast(pl.String)
             return text.map_batches(_sha256, return_dtype=pl.String) if field.hash else text
@@ -111,7 +113,12 @@ class _Reading:
             if not self.text:
                 return value.cast(pl.Boolean, strict=False)
             low = value.str.to_lowercase()
-            return pl.when(low.is_in(["true", "t", "yes", "y", "1"])).then(True).when(low.is_in(["false", "f", "no", "n", "0"])).then(False)
+            return (
+                pl.when(low.is_in(["true", "t", "yes", "y", "1"]))
+                .then(True)
+                .when(low.is_in(["false", "f", "no", "n", "0"]))
+                .then(False)
+            )
         return value.map_batches(self._clock(field).instants, return_dtype=column_type)
 
     def _number(self, value: pl.Expr, field: Field) -> pl.Expr:
@@ -161,7 +168,15 @@ class _Reading:
         if column.kind == "instant" and self.field.time_zone:
             wall = self.raw.map_batches(self._clock(self.field).wall_clock, return_dtype=pl.Datetime("us"))
             skipped = unread & wall.is_not_null()
-            out.append(Rule(Code.NO_SUCH_LOCAL_TIME, column.name, f"a time that {self.field.time_zone} has once", skipped, shortened(self.raw)))
+            out.append(
+                Rule(
+                    Code.NO_SUCH_LOCAL_TIME,
+                    column.name,
+                    f"a time that {self.field.time_zone} has once",
+                    skipped,
+                    shortened(self.raw),
+                )
+            )
         if column.kind == "int" and self.text:
             endless = given & self.raw.str.to_lowercase().str.contains(r"^[+-]?(nan|inf(inity)?)$")
             out.append(Rule(Code.NOT_FINITE, column.name, "a finite number", endless, shortened(self.raw)))

@@ -55,7 +55,9 @@ def load(lake: Lake, city: City, contract: Contract, uri: str) -> int:
     doubled = rows.filter(rows.select(pl.struct(list(contract.key)).is_duplicated()).to_series())
     if doubled.height:
         raise SourceError(
-            f"[reference] {contract.name}, {uri}", f"the key {doubled.select(contract.key).row(0)} stands twice", "keep one of the rows"
+            f"[reference] {contract.name}, {uri}",
+            f"the key {doubled.select(contract.key).row(0)} stands twice",
+            "keep one of the rows",
         )
     with open_binary(uri) as handle:
         stem = hashlib.sha256(handle.read() + f"{contract.version}".encode()).hexdigest()[:20]

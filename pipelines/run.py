@@ -4,7 +4,8 @@ The default runner is Beam's in-process one; any other Beam option is passed thr
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -63,7 +64,9 @@ def land(
     if todo.todo:
         _run(lake, city, contract, source, limits, todo, at, beam_options, listener)
     lines = ledger.lines(lake).filter(
-        (pl.col("recorded_at") == at) & (pl.col("feed") == contract.name) & (pl.col("stage") == "land")
+        (pl.col("recorded_at") == at)
+        & (pl.col("feed") == contract.name)
+        & (pl.col("stage") == "land")
         & pl.col("source").is_in([t.file.uri for t in todo.todo])
     )
     sums = lines.select(pl.col("taken", "kept", "rejected", "late").sum()).row(0, named=True)
@@ -81,7 +84,8 @@ def _run(
     beam_options: Sequence[str],
     listener: Callable[[int], None] | None,
 ) -> None:
-    import apache_beam as beam
+    with _quiet():  # Beam warns of optional cloud clients that a lake does not need
+        import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -99,3 +103,13 @@ def _run(
                 build(pipeline, landing, splits)
         except OSError as error:
             raise LakeError(lake.root, str(error), "check the folder and the space on its disk, then land again") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

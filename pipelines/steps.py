@@ -5,7 +5,7 @@ No Beam here: `landing` strings these together, `commit` makes their result visi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -96,7 +96,9 @@ def _with_breaks(decoded: Decoded, chunk: reading.Chunk, limits: Limits) -> Deco
     """Add what the reading itself refused: lines over the limit, and the rest of a file that broke."""
     found = [decoded.faults]
     if chunk.long:
-        found.append(faults(pl.Series(chunk.long, dtype=pl.Int64), Code.OVER_LIMIT, f"a line of at most {limits.line_bytes} bytes"))
+        found.append(
+            faults(pl.Series(chunk.long, dtype=pl.Int64), Code.OVER_LIMIT, f"a line of at most {limits.line_bytes} bytes")
+        )
     if chunk.broken:
         code = Code.OVER_LIMIT if chunk.over_limit else Code.UNREADABLE_FILE
         end = pl.Series([chunk.offset + len(chunk.data)], dtype=pl.Int64)
@@ -147,7 +149,9 @@ def write(batch: Batch, landing: Landing) -> Written:
             raw.append(lake.write_part("raw", contract.name, day, batch.stem, rows))
     found = batch.faults if batch.faults is not None else judge.no_faults()
     if found.height:
-        found = found.with_columns(pl.lit("land").alias("stage"), batch.decoded.payloads(found["_position"]).alias("payload"), *lineage)
+        found = found.with_columns(
+            pl.lit("land").alias("stage"), batch.decoded.payloads(found["_position"]).alias("payload"), *lineage
+        )
         for day, rows in _by_day(found):
             refused.append(lake.write_part("quarantine", contract.name, day, batch.stem, rows))
     progress.advance(batch.bytes or batch.split.end - batch.split.start)
@@ -155,7 +159,7 @@ def write(batch: Batch, landing: Landing) -> Written:
     return Written(batch.split.file.uri, tuple(raw), tuple(refused), tallies)
 
 
-def _by_day(rows: pl.DataFrame) -> list[tuple[object, pl.DataFrame]]:
+def _by_day(rows: pl.DataFrame) -> list[tuple[date | None, pl.DataFrame]]:
     if rows["event_date"].n_unique() == 1:
         return [(rows["event_date"][0], rows)]
     return [(day, part) for (day,), part in rows.partition_by("event_date", as_dict=True, maintain_order=True).items()]
@@ -170,10 +174,16 @@ def _count(batch: Batch, landing: Landing, raw: list[Part], refused: list[Part],
         taken = sum(kept.values()) + sum(rejected.values())
     out = [
         Tally(
-            "land", landing.contract.name, day,
-            taken=kept.get(day, 0) + rejected.get(day, 0), kept=kept.get(day, 0), rejected=rejected.get(day, 0),
-            late=late.get(day, 0), filtered=batch.filtered if day == days[0] else 0,
-            source=batch.split.file.uri, contract_version=landing.contract.version,
+            "land",
+            landing.contract.name,
+            day,
+            taken=kept.get(day, 0) + rejected.get(day, 0),
+            kept=kept.get(day, 0),
+            rejected=rejected.get(day, 0),
+            late=late.get(day, 0),
+            filtered=batch.filtered if day == days[0] else 0,
+            source=batch.split.file.uri,
+            contract_version=landing.contract.version,
         )
         for day in days
     ]

@@ -5,11 +5,13 @@ Which column holds a time, and whether it is plausible, is not decided here.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 import polars as pl
 
 from pipelines.sources.block import EPOCHS
 
+Ambiguous = Literal["earliest", "latest", "raise", "null"]
 YEARS_68_TO_10000_US = (-6.0e16, 2.53e17)
 
 
@@ -26,7 +28,7 @@ class Clock:
 
     format: str = "iso"
     zone: str = "UTC"
-    ambiguous: str = "earliest"
+    ambiguous: Literal["earliest", "latest", "reject"] = "reject"
     nonexistent: str = "reject"
 
     def instants(self, values: pl.Series) -> pl.Series:
@@ -74,7 +76,7 @@ class Clock:
 
     def settled(self, naive: pl.Series) -> pl.Series:
         """Wall-clock times of the zone as instants; null for a skipped hour that is not shifted."""
-        ambiguous = "null" if self.ambiguous == "reject" else self.ambiguous
+        ambiguous: Ambiguous = "null" if self.ambiguous == "reject" else self.ambiguous
         at = naive.dt.replace_time_zone(self.zone, ambiguous=ambiguous, non_existent="null")
         if self.nonexistent == "shift" and at.null_count() > naive.null_count():
             hour = timedelta(hours=1)

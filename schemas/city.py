@@ -28,9 +28,7 @@ class City:
 
     def __post_init__(self) -> None:
         if self.zone not in available_timezones():
-            raise SettingsError(
-                "[city] time_zone", f"{self.zone!r} is not an IANA zone", "write one such as 'Europe/Berlin'"
-            )
+            raise SettingsError("[city] time_zone", f"{self.zone!r} is not an IANA zone", "write one such as 'Europe/Berlin'")
         if not 0 <= self.h3_resolution <= 15:
             raise SettingsError("[city] h3_resolution", f"{self.h3_resolution} is outside 0..15", "use 9 if unsure")
 

@@ -62,9 +62,7 @@ class Column:
         if (self.allowed or self.pattern) and self.kind != "string":
             raise ContractError(place, f"allowed values or pattern on a {self.kind}", "they belong to strings")
         if self.privacy not in ("open", "forbidden"):
-            raise ContractError(
-                place, f"privacy class {self.privacy!r} has no treatment yet", "declare it open or leave it out"
-            )
+            raise ContractError(place, f"privacy class {self.privacy!r} has no treatment yet", "declare it open or leave it out")
 
     @property
     def dtype(self) -> pl.DataType:

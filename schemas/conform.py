@@ -73,7 +73,9 @@ def _column_rules(column: Column) -> list[Rule]:
         refuse(Code.MISSING, "a value", value.is_null())
     if column.kind == "float":
         refuse(Code.NOT_FINITE, "a finite number", ~value.is_finite())
-    bounds = f"{column.minimum if column.minimum is not None else '-inf'} to {column.maximum if column.maximum is not None else 'inf'}"
+    bounds = (
+        f"{column.minimum if column.minimum is not None else '-inf'} to {column.maximum if column.maximum is not None else 'inf'}"
+    )
     if column.minimum is not None and column.maximum is not None:
         refuse(Code.OUT_OF_RANGE, bounds, ~value.is_between(column.minimum, column.maximum))
     elif column.minimum is not None:

@@ -21,7 +21,7 @@ from pyarrow.fs import FileSelector
 from schemas import parts as parquet
 from schemas.errors import LakeError
 from schemas.parts import File, Part, Step
-from schemas.storage import file_system, is_remote, options_for
+from schemas.storage import DELTA_TIMEOUTS, file_system, is_remote, options_for
 
 __all__ = ["LAYERS", "PARTITIONED", "File", "Lake", "Part", "Step"]
 
@@ -38,6 +38,7 @@ class Lake:
     def __init__(self, root: str | Path) -> None:
         self.root = str(root).rstrip("/") if is_remote(str(root)) else str(Path(root).absolute())
         self.options = options_for(self.root)
+        self._delta_options = None if self.options is None else DELTA_TIMEOUTS | self.options
 
     def __repr__(self) -> str:
         return f"Lake({self.root!r})"
@@ -59,7 +60,7 @@ class Lake:
     def open(self, layer: str, name: str = "") -> DeltaTable | None:
         """The table as it is now, or None where nothing was written yet."""
         try:
-            return DeltaTable(self.uri(layer, name), storage_options=self.options)
+            return DeltaTable(self.uri(layer, name), storage_options=self._delta_options)
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
@@ -97,7 +98,7 @@ class Lake:
                     schema=Schema.from_arrow(schema),
                     mode="ignore",
                     partition_by=["event_date"] if layer in PARTITIONED else None,
-                    storage_options=self.options,
+                    storage_options=self._delta_options,
                     configuration={"delta.checkpointInterval": "50"},
                 )
             except (DeltaError, OSError) as error:

@@ -6,14 +6,14 @@ What a single metric measures is said in metrics/<name>.py.
 from schemas.column import Column
 
 N = Column("n", "int", "rows measured", unit="rows", nullable=False, minimum=0)
-COVERAGE = Column(
-    "coverage_share", "float", "observed over expected", unit="share", nullable=False, minimum=0, maximum=1
-)
+COVERAGE = Column("coverage_share", "float", "observed over expected", unit="share", nullable=False, minimum=0, maximum=1)
 HEALTH = Column(
     "health_share", "float", "share from devices judged good by sensor_health_daily", unit="share", minimum=0, maximum=1
 )
 NULL_REASON = Column(
-    "null_reason", "string", "why the ratios are empty",
+    "null_reason",
+    "string",
+    "why the ratios are empty",
     allowed=("no_data", "low_coverage", "no_count", "no_speed", "no_arrival"),
 )
 BIN_AT = Column("bin_at", "instant", "start of the bin", nullable=False)

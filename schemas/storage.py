@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pyarrow import fs
 
-S3_TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s", "max_retries": "3", "retry_timeout": "20s"}
+DELTA_TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s", "max_retries": "3", "retry_timeout": "20s"}
 
 
 def is_remote(uri: str) -> bool:
@@ -24,7 +24,7 @@ def s3_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     AWS_ENDPOINT_URL names a server other than AWS; a plain http endpoint is allowed on loopback only.
     """
     env = os.environ if environment is None else environment
-    options = dict(S3_TIMEOUTS)
+    options = {}
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"):
         if env.get(name):
             options[name.lower()] = env[name]

@@ -21,7 +21,7 @@ def neutral(contract: Contract, reference: pl.DataFrame) -> bool:
 def moves_clocks(contract: Contract, reference: pl.DataFrame) -> bool:
     """Whether a correction can move a row to another day."""
     clock = contract.described.clock if contract.described else None
-    return bool(clock) and reference.height > 0 and bool((reference[clock] != 0).any())
+    return clock is not None and reference.height > 0 and bool((reference[clock] != 0).any())
 
 
 def correct(rows: pl.DataFrame, contract: Contract, reference: pl.DataFrame) -> pl.DataFrame:

@@ -26,8 +26,12 @@ def locate(rows: pl.DataFrame, contract: Contract, reference: pl.DataFrame, reso
     return (
         rows.sort(contract.event_time, maintain_order=True)
         .join_asof(
-            places, left_on=contract.event_time, right_on="valid_from", by=described.on,
-            strategy="backward", check_sortedness=False,
+            places,
+            left_on=contract.event_time,
+            right_on="valid_from",
+            by=described.on,
+            strategy="backward",
+            check_sortedness=False,
         )
         .drop("valid_from")
     )

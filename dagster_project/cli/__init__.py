@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command runs, so that help answers at once. The work is in `dagster_project.way`.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from dagster_project.cli import build, contracts, demo, doctor, export, land, qu
 __all__ = ["app", "main"]
 
 DEBUG = "--debug"
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="citylake",
@@ -39,12 +41,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 a fault in the data or the settings, 2 a command that does not exist."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in given
+    if not debug:
+        # what libraries log to themselves; what goes wrong is raised, and told below in one line
+        logging.basicConfig(handlers=[logging.NullHandler()])
     try:
         app(args=[a for a in given if a != DEBUG], prog_name="citylake")
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            _interrupted()
+        raise
     except Exception as error:
         if debug:
             raise
+        # Beam wraps what its workers raise
+        if KeyboardInterrupt.__name__ in str(error):
+            _interrupted()
         from dagster_project.cli.terminal import complain
 
         complain(error)
         sys.exit(1)
+
+
+def _interrupted() -> None:
+    sys.stderr.write("Interrupted. What was committed stays; the same command goes on from there.\n")
+    sys.exit(INTERRUPTED)

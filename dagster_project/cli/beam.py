@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from typing import Any
 
 from schemas.errors import CitylakeError
 from schemas.registry import feeds
@@ -48,7 +49,7 @@ def _beams_own() -> set[str]:
 
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    parser = argparse.ArgumentParser(add_help=False, conflict_handler="resolve")
+    parser: Any = argparse.ArgumentParser(add_help=False, conflict_handler="resolve")
     for kind in PipelineOptions.__subclasses__():
         kind._add_argparse_args(parser)
     return set(parser._option_string_actions)

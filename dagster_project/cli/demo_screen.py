@@ -84,7 +84,7 @@ def _is_ratio(column: Column) -> bool:
 
 def show(shown: dict[str, Any], built: "Built") -> None:
     """Print it."""
-    from dagster_project.cli.terminal import clean, console, print_table
+    from dagster_project.cli.terminal import console, print_table
 
     screen = console()
     _rule("The books: every row is accounted for")
@@ -95,8 +95,7 @@ def show(shown: dict[str, Any], built: "Built") -> None:
         screen.print(f"[bold cyan]metrics.{name}[/]  [dim]{contract.doc.split('. ')[0].split(';')[0].rstrip('.')}[/]")
         print_table(rows, chosen(contract)) if rows else screen.print("no rows\n", style="dim")
     _rule("The quarantine: what was refused, and why")
-    refusals = [{**row, "found": clean(row["found"] or "-", refused.LONGEST)} for row in shown["quarantine"]]
-    print_table(refusals, ("feed", "stage", "code", "column", "rows", "found"), wrap=("found",))
+    print_table(shown["quarantine"], ("feed", "stage", "code", "column", "rows", "found"), clip="found")
     _gates(built)
     _rule("Where it is, and what to do next")
     _next(shown)

@@ -31,17 +31,7 @@ def opened(config: Path | None, lake: str | None) -> "Settings":
     """The settings a command works with, checked."""
     from dagster_project.settings import load
 
-    _quieten()
     return load(config, lake)
-
-
-def _quieten() -> None:
-    """Keep what libraries log to themselves off the screen, unless it is an error."""
-    import logging
-
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.ERROR)
-    logging.basicConfig(handlers=[handler], format="%(name)s: %(message)s")
 
 
 def day(text: str | None, option: str) -> Any:

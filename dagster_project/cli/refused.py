@@ -10,9 +10,6 @@ from schemas.errors import CitylakeError
 from schemas.lake import Lake
 from schemas.rejection import Code
 
-LONGEST = 40
-"""Characters of a found value that a table shows."""
-
 PLACE = ["feed", "stage", "code", "column"]
 
 

@@ -10,6 +10,8 @@ import typer
 from dagster_project.cli import options
 from dagster_project.cli.options import ConfigOption, JsonOption, LakeOption
 
+FOUND_LONGEST = 40
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -65,7 +67,7 @@ def quarantine(
         for row in found:
             refused.print_payload(row)
     else:
-        shown = [{**row, "found": clean(row["found"] or "-", refused.LONGEST)} for row in found]
+        shown = [{**row, "found": clean(row["found"] or "-", FOUND_LONGEST)} for row in found]
         print_table(shown, title=f"{sum(r['rows'] for r in found):,} refused rows", wrap=("found", "expected"))
         say("Look at the rows themselves with --rows N.")
 

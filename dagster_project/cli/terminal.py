@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPED_WIDTH = 160
-GAP = 2
+GAP = 3
+LONGEST = 10_000
 
 
 def console(stderr: bool = False) -> "Console":
@@ -41,7 +42,10 @@ def complain(error: Exception) -> None:
 
     from schemas.errors import CitylakeError
 
-    text = str(error) if isinstance(error, CitylakeError) else _unforeseen(error)
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, CitylakeError):
+        cause = cause.__cause__ or cause.__context__
+    text = str(cause) if cause else _unforeseen(error)
     line = Text("error: ", style="bold red")
     line.append(clean(text), style="default")
     console(stderr=True).print(line, soft_wrap=True)
@@ -88,10 +92,10 @@ def cell(value: Any) -> str:
 
 def clean(text: str, longest: int | None = None) -> str:
     """Text from outside in one line, with what could steer a terminal written out, and cut to `longest` characters."""
-    line = " ".join(text.split())
-    if longest and len(line) > longest:
-        line = line[: longest - 3] + "..."
-    return line if line.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    line = " ".join(text[:LONGEST].split())
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return line[: longest - 3] + "..." if longest and len(line) > longest else line
 
 
 def near(path: Any) -> str:
@@ -124,12 +128,14 @@ def print_table(
     title: str = "",
     marks: Callable[[dict[str, Any]], str] | None = None,
     wrap: Sequence[str] = (),
+    clip: str = "",
 ) -> list[str]:
     """Print rows as a table; columns for which the terminal is too narrow are left out, and returned.
 
     Args:
         marks: the Rich style of a row.
         wrap: columns of prose, which may take several lines.
+        clip: a column that is cut to the room that the others leave.
     """
     from rich import box
     from rich.table import Table
@@ -138,6 +144,9 @@ def print_table(
     screen = console()
     names = list(columns or (rows[0] if rows else ()))
     texts = {n: [cell(r.get(n)) for r in rows] for n in names}
+    if clip:
+        room = screen.width - sum(_width(n, texts[n]) + GAP for n in names if n != clip)
+        texts[clip] = [clean(t, max(room, 12)) for t in texts[clip]]
     shown = names if wrap else _fitting(names, texts, screen.width)
     plain: dict[str, Any] = {"padding": (0, 1), "pad_edge": False, "show_edge": False}
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", **plain)
@@ -146,22 +155,27 @@ def print_table(
         # a date or an identifier broken in two lines is hard to read; prose is not
         how: dict[str, Any] = {"overflow": "fold", "min_width": 12} if name in wrap else {"no_wrap": True, "overflow": "ellipsis"}
         table.add_column(Text(heading(name)), justify="right" if number else "left", vertical="top", **how)
-    for number, row in enumerate(rows):
-        table.add_row(*(Text(texts[n][number]) for n in shown), style=marks(row) if marks else None)
+    for place, row in enumerate(rows):
+        table.add_row(*(Text(texts[n][place]) for n in shown), style=marks(row) if marks else None)
     screen.print(table)
     screen.print()
     return [n for n in names if n not in shown]
 
 
 def _fitting(names: Sequence[str], texts: dict[str, list[str]], width: int) -> list[str]:
-    shown, used = [], 0
+    shown: list[str] = []
+    used = 0
     for name in names:
-        widest = max(map(len, [*heading(name).split("\n"), *texts[name]]))
-        if shown and used + widest + GAP + 1 > width:
+        widest = _width(name, texts[name])
+        if shown and used + widest > width:
             continue
         shown.append(name)
-        used += widest + GAP + 1
+        used += widest + GAP
     return shown
+
+
+def _width(name: str, texts: Sequence[str]) -> int:
+    return max(map(len, [*heading(name).split("\n"), *texts]))
 
 
 class Bars:

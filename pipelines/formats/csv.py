@@ -20,12 +20,11 @@ QUOTED = r'"(?:[^"]|"")*"'
 
 def decode(lines: Lines, source: Source, header: tuple[str, ...]) -> Decoded:
     """Decode a batch of lines into text columns named by `header`."""
-    has_quotes = b'"' in lines.data
-    if lines.encoding == "utf-8" and lines.is_utf8 and not has_quotes and b"\0" not in lines.data:
-        if _fields_per_line(lines, source.delimiter, len(header)).all():
-            frame = _parse(lines.data, lines.positions, source, header, quoted=False)
-            if frame is not None:
-                return Decoded((frame,), payloads=lines.payloads)
+    plain = lines.encoding == "utf-8" and lines.is_utf8 and b'"' not in lines.data and b"\0" not in lines.data
+    if plain and _fields_per_line(lines, source.delimiter, len(header)).all():
+        frame = _parse(lines.data, lines.positions, source, header, quoted=False)
+        if frame is not None:
+            return Decoded((frame,), payloads=lines.payloads)
     return _triage(lines, source, header)
 
 

@@ -33,7 +33,9 @@ class Decoded:
 def faults(positions: pl.Series, code: Code, expected: str, found: pl.Series | str | None = None) -> pl.DataFrame:
     """Faults at positions, all with one code."""
     size = positions.len()
-    shown = found.cast(pl.String).str.slice(0, 200) if isinstance(found, pl.Series) else pl.Series([found] * size, dtype=pl.String)
+    shown = (
+        found.cast(pl.String).str.slice(0, 200) if isinstance(found, pl.Series) else pl.Series([found] * size, dtype=pl.String)
+    )
     return pl.DataFrame(
         {
             "_position": positions,

@@ -80,8 +80,10 @@ def _schema(types: dict[str, pl.DataType], ways: Paths) -> dict[str, pl.DataType
         for parent in parents:
             node = node.setdefault(parent, {})
         node[leaf] = dtype
+
     def built(node: dict) -> dict[str, pl.DataType]:
         return {k: pl.Struct(built(v)) if isinstance(v, dict) else v for k, v in node.items()}
+
     return built(tree)
 
 

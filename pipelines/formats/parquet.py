@@ -8,8 +8,6 @@ import pyarrow.parquet as pq
 from pipelines.formats.decoded import Decoded
 from pipelines.sources.block import Source
 
-NATIVE = (pl.String, pl.Boolean, pl.Date)
-
 
 def decode(group: pl.DataFrame, first_row: int, source: Source) -> Decoded:
     """A row group as wire columns; positions are row numbers."""
@@ -19,7 +17,9 @@ def decode(group: pl.DataFrame, first_row: int, source: Source) -> Decoded:
 
     def payloads(at: pl.Series) -> pl.Series:
         rows = group[(at - first_row).to_list()]
-        return pl.Series("payload", [json.dumps(r, default=str, ensure_ascii=False) for r in rows.iter_rows(named=True)], dtype=pl.String)
+        return pl.Series(
+            "payload", [json.dumps(r, default=str, ensure_ascii=False) for r in rows.iter_rows(named=True)], dtype=pl.String
+        )
 
     return Decoded((frame,), payloads=payloads)
 
@@ -31,11 +31,13 @@ def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
         return column.cast(pl.Int64, strict=False)
     if dtype.is_float() or dtype.is_decimal():
         return column.cast(pl.Float64)
-    if isinstance(dtype, pl.Datetime) or dtype == pl.String or dtype == pl.Boolean:
+    if isinstance(dtype, pl.Datetime) or dtype in (pl.String, pl.Boolean):
         return column
     if dtype == pl.Date:
         return column.cast(pl.Datetime("us"))
-    return column.cast(pl.String, strict=False) if not dtype.is_nested() else column.struct.json_encode() if dtype == pl.Struct else column.cast(pl.String, strict=False)
+    if dtype.is_nested():
+        return pl.struct(column).struct.json_encode().alias(name)
+    return column.cast(pl.String, strict=False)
 
 
 def row_groups(file: pq.ParquetFile) -> list[tuple[int, int]]:

@@ -106,7 +106,9 @@ class _Block:
     def done(self, known: str = "") -> None:
         left = sorted(set(self.values) - self.taken)
         if left:
-            raise SettingsError(f"{self.where} {left[0]}", "there is no such setting", f"use one of {known or ', '.join(sorted(self.taken))}")
+            raise SettingsError(
+                f"{self.where} {left[0]}", "there is no such setting", f"use one of {known or ', '.join(sorted(self.taken))}"
+            )
 
 
 def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) -> Source:
@@ -170,7 +172,8 @@ def _fields(where: str, contract: Contract, columns: dict[str, Any], shared: dic
     for column in contract.columns:
         if explicit and column.name not in columns and not column.nullable and column.default is None:
             raise SettingsError(
-                f"{where} columns", f"nothing for {column.name}, which every row must have",
+                f"{where} columns",
+                f"nothing for {column.name}, which every row must have",
                 f'add {column.name} = "<incoming name>" or {{ constant = ... }}',
             )
     return tuple(_field(f"{where} columns.{n}", contract[n], columns[n], shared) for n in contract.names if n in columns)
@@ -192,7 +195,8 @@ def _field(where: str, column: Column, value: Any, shared: dict[str, Any]) -> Fi
     unit = block.take("unit", str)
     if conversion(column.unit, unit) is None:
         raise SettingsError(
-            f"{where} unit", f"{unit!r} cannot become {column.unit or 'a column without unit'}",
+            f"{where} unit",
+            f"{unit!r} cannot become {column.unit or 'a column without unit'}",
             f"use one of {', '.join(accepted(column.unit)) or 'none'}",
         )
     values = block.take("values", dict, {})
@@ -210,7 +214,9 @@ def _field(where: str, column: Column, value: Any, shared: dict[str, Any]) -> Fi
     )
     block.done()
     if len(wire) > 1 and column.kind not in ("string", "instant"):
-        raise SettingsError(f"{where} from", f"{len(wire)} names for a {column.kind}", "several names make identifiers or times only")
+        raise SettingsError(
+            f"{where} from", f"{len(wire)} names for a {column.kind}", "several names make identifiers or times only"
+        )
     if out.hash and column.kind != "string":
         raise SettingsError(f"{where} hash", f"a hash of a {column.kind}", "only texts are hashed")
     if column.allowed:
@@ -235,7 +241,9 @@ def _nulls(where: str, nulls: list[Any]) -> tuple[str | float, ...]:
 
 def _time_format(where: str, text: str) -> str:
     if text != "iso" and text not in EPOCHS and "%" not in text:
-        raise SettingsError(where, f"{text!r} is no time format", f"use iso, {', '.join(EPOCHS)} or a pattern such as %d/%m/%Y %H:%M")
+        raise SettingsError(
+            where, f"{text!r} is no time format", f"use iso, {', '.join(EPOCHS)} or a pattern such as %d/%m/%Y %H:%M"
+        )
     return text
 
 
@@ -254,7 +262,9 @@ def _encoding(where: str, name: str) -> str:
     if found in ("utf-8", "utf-8-sig", "ascii"):
         return "utf-8"
     if not single:
-        raise SettingsError(where, f"{name!r} is neither utf-8 nor a single-byte encoding", "use utf-8, latin-1 or cp1252, or convert the file")
+        raise SettingsError(
+            where, f"{name!r} is neither utf-8 nor a single-byte encoding", "use utf-8, latin-1 or cp1252, or convert the file"
+        )
     return found
 
 
@@ -263,7 +273,9 @@ def _filter(where: str, text: str | None) -> str | None:
         try:
             pl.sql_expr(text)
         except pl.exceptions.PolarsError as error:
-            raise SettingsError(where, f"{text!r} is no SQL condition ({error})", "write one such as \"kind = 'loop'\"") from error
+            raise SettingsError(
+                where, f"{text!r} is no SQL condition ({error})", "write one such as \"kind = 'loop'\""
+            ) from error
     return text
 
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Split:
         return f"{hashlib.sha256(text.encode()).hexdigest()[:20]}-{self.start:014d}"
 
 
-def s3(uri: str) -> Any:
+def s3() -> Any:
     """The s3fs file system, with endpoint and credentials of the environment."""
     import s3fs
 
@@ -84,7 +85,7 @@ def s3(uri: str) -> Any:
 
 def open_binary(uri: str) -> Any:
     """Open a file for reading at any place."""
-    return s3(uri).open(uri.removeprefix("s3://"), "rb") if is_remote(uri) else open(uri, "rb")
+    return s3().open(uri.removeprefix("s3://"), "rb") if is_remote(uri) else open(uri, "rb")
 
 
 def find(source: Source) -> list[FileFound]:
@@ -111,15 +112,19 @@ def find(source: Source) -> list[FileFound]:
 
 
 def _find_s3(uri: str, where: str) -> list[FileFound]:
+    from botocore.exceptions import BotoCoreError  # comes with s3fs
+
     try:
-        store = s3(uri)
+        store = s3()
         pattern = uri.removeprefix("s3://")
         found = store.glob(pattern, detail=True) if glob.has_magic(pattern) else {pattern: store.info(pattern)}
     except FileNotFoundError as error:
         raise SourceError(where, f"{uri} is not there", "correct uri in citylake.toml") from error
-    except (PermissionError, OSError) as error:
+    except (OSError, BotoCoreError) as error:
         text = " ".join(str(error).split())[:200]
-        raise SourceError(where, f"{uri}: {text}", "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from error
+        raise SourceError(
+            where, f"{uri}: {text}", "check AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from error
     return [
         FileFound(f"s3://{name}", info["size"], str(info.get("ETag", "")).strip('"'), info["LastModified"].astimezone(UTC))
         for name, info in sorted(found.items())
@@ -136,7 +141,9 @@ def cut(file: FileFound, source: Source, limits: Limits, start: int = 0) -> list
                 groups, header = parquet.row_groups(parsed), tuple(parsed.schema_arrow.names)
         except (pa.ArrowException, OSError) as error:
             return [Split(file, 0, file.size, broken=" ".join(str(error).split())[:200])]
-        return [Split(file, first, first + rows, header, first_row=first, group=i) for i, (first, rows) in enumerate(groups) if rows]
+        return [
+            Split(file, first, first + rows, header, first_row=first, group=i) for i, (first, rows) in enumerate(groups) if rows
+        ]
     with open_binary(file.uri) as handle:
         head = handle.read(min(limits.line_bytes, 1 << 18))
     compression = "gzip" if head.startswith(b"\x1f\x8b") else "zip" if head.startswith(b"PK\x03\x04") else ""
@@ -146,7 +153,7 @@ def cut(file: FileFound, source: Source, limits: Limits, start: int = 0) -> list
     header = csv.read_header(first_line, source) if source.format == "csv" else ()
     begin = max(start, len(first_line) if source.format == "csv" and source.header else 0)
     edges = [*range(begin, file.size, limits.chunk_bytes), file.size]
-    return [Split(file, a, b, header, newline) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [Split(file, a, b, header, newline) for a, b in pairwise(edges) if b > a]
 
 
 def line_ends(head: bytes) -> tuple[bytes, bytes]:

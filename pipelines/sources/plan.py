@@ -56,7 +56,7 @@ def plan(lake: Lake, contract: Contract, source: Source, limits: Limits) -> Plan
     todo, refused, landed = [], [], 0
     for file in files:
         seen = {t: done[t][ids[file.uri]] for t, _ in TABLES}
-        outcome = _grown(file, seen, source, limits) if source.append_only else _whole(file, seen)
+        outcome = _grown(file, seen, limits) if source.append_only else _whole(file, seen)
         if isinstance(outcome, Refusal):
             refused.append(outcome)
         elif outcome is None:
@@ -91,7 +91,7 @@ def _whole(file: FileFound, seen: dict[str, int]) -> tuple[int, int, int, int] |
     return 0, now, 0, file.size
 
 
-def _grown(file: FileFound, seen: dict[str, int], source: Source, limits: Limits) -> tuple[int, int, int, int] | Refusal | None:
+def _grown(file: FileFound, seen: dict[str, int], limits: Limits) -> tuple[int, int, int, int] | Refusal | None:
     """Positions are stored plus one, so that an empty file that was landed differs from one never seen."""
     start = max(seen["raw"] - 1, 0)
     # a step that was cut short between its commits is done again to the very same end

@@ -150,7 +150,8 @@ def _zip(split: Split) -> Iterator[tuple[str, Bytes]]:
 
 def _stream(split: Split, member: str, pieces: Bytes, source: Source, limits: Limits) -> Iterator[Chunk]:
     """Cut a decompressed stream into chunks of whole lines."""
-    held, offset, total, header, newline, first = bytearray(), 0, 0, (), b"\n", True
+    held, offset, total, newline, first = bytearray(), 0, 0, b"\n", True
+    header: tuple[str, ...] = ()
     broken, over = None, False
     try:
         for piece, compressed in pieces:

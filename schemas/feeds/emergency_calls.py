@@ -22,9 +22,13 @@ CONTRACT = Contract(
     doc="One unit's response to one incident.",
     columns=(
         Column("incident_id", "string", "incident", nullable=False, pattern=IDENTIFIER),
-        Column("unit_id", "string", "responding unit; 'none' before one is sent", nullable=False, pattern=IDENTIFIER, default="none"),
+        Column(
+            "unit_id", "string", "responding unit; 'none' before one is sent", nullable=False, pattern=IDENTIFIER, default="none"
+        ),
         Column("call_type", "string", "type of the call, in the dispatch desk's words", nullable=False, pattern=IDENTIFIER),
-        Column("priority", "string", "priority, in the dispatch desk's words", nullable=False, pattern=IDENTIFIER, default="unknown"),
+        Column(
+            "priority", "string", "priority, in the dispatch desk's words", nullable=False, pattern=IDENTIFIER, default="unknown"
+        ),
         Column("district", "string", "district or township", nullable=False, pattern=IDENTIFIER, default="unknown"),
         Column("received_at", "instant", "call received", nullable=False),
         Column("dispatched_at", "instant", "unit dispatched"),

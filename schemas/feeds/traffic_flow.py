@@ -22,8 +22,17 @@ CONTRACT = Contract(
         Column("interval_s", "int", "length of the interval", unit="s", nullable=False, minimum=1, maximum=86400),
         Column("vehicle_count", "int", "vehicles that passed in the interval", unit="veh", minimum=0, maximum=60000),
         Column("mean_speed_kmh", "float", "mean speed of those vehicles", unit="km/h", minimum=0, maximum=250),
-        Column("occupancy_share", "float", "share of the interval in which the detector was occupied", unit="share", minimum=0, maximum=1),
-        Column("observed_share", "float", "share of the interval that was measured, not imputed", unit="share", minimum=0, maximum=1),
+        Column(
+            "occupancy_share",
+            "float",
+            "share of the interval in which the detector was occupied",
+            unit="share",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
+            "observed_share", "float", "share of the interval that was measured, not imputed", unit="share", minimum=0, maximum=1
+        ),
     ),
     key=("sensor_id", "lane", "observed_at"),
     event_time="observed_at",

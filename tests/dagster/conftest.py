@@ -3,7 +3,7 @@
 What is expected of definitions and runs belongs to the tests.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from dagster_project.assembly import assemble
-from dagster_project.partitions import range_tags
+from dagster_project.partitions import days_of, range_tags
 from dagster_project.settings import Settings, load
 
 DAYS = [date(2025, 3, 30), date(2025, 3, 31)]
@@ -46,11 +46,36 @@ class Place:
     settings: Settings
     instance: dg.DagsterInstance
 
-    def run(self, job: str, first: date | None = None, last: date | None = None) -> dg.ExecuteInProcessResult:
-        """Run a job with definitions as they are now."""
-        tags = range_tags(first, last or first) if first else {}
-        definitions = assemble(self.settings)
-        return definitions.resolve_job_def(job).execute_in_process(instance=self.instance, tags=tags, raise_on_error=False)
+    def run(self, job: str, *days: date, only: Sequence[str] = ()) -> dg.ExecuteInProcessResult:
+        """Run a job, or only some of its assets with their checks, with definitions as they are now."""
+        return (
+            assemble(self.settings)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=self.instance,
+                tags=range_tags(min(days), max(days)) if days else {},
+                asset_selection=[dg.AssetKey(t.split("/")) for t in only] or None,
+                raise_on_error=False,
+            )
+        )
+
+    def after(self, sensor: str, result: dg.ExecuteInProcessResult) -> list[dg.RunRequest]:
+        """What a sensor that follows runs asks for after this one."""
+        status = dg.DagsterEventType.RUN_SUCCESS if result.success else dg.DagsterEventType.RUN_FAILURE
+        context = dg.build_run_status_sensor_context(
+            sensor_name=sensor,
+            dagster_event=next(e for e in reversed(result.all_events) if e.event_type == status),
+            dagster_instance=self.instance,
+            dagster_run=result.dagster_run,
+        )
+        found = assemble(self.settings).resolve_sensor_def(sensor)(context)
+        assert isinstance(found, dg.SensorResult)
+        return list(found.run_requests or [])
+
+
+def asked_days(requests: Sequence[dg.RunRequest]) -> set[date]:
+    """Every day of every request."""
+    return {d for r in requests for d in days_of(r.tags) or []}
 
 
 def instants(every_s: int, shift_s: int = 0) -> pl.Series:
@@ -65,8 +90,11 @@ def write_inbox(inbox: Path) -> None:
     inbox.mkdir(parents=True)
     flow = pl.DataFrame({"observed_at": instants(900)}).join(pl.DataFrame({"sensor_id": ["s1", "s2"]}), how="cross")
     flow = flow.with_columns(
-        lane=pl.lit(1), interval_s=pl.lit(900), vehicle_count=pl.int_range(pl.len()) % 90,
-        mean_speed_kmh=40.0 + pl.int_range(pl.len()) % 30, occupancy_share=pl.lit(0.1),
+        lane=pl.lit(1),
+        interval_s=pl.lit(900),
+        vehicle_count=pl.int_range(pl.len()) % 90,
+        mean_speed_kmh=40.0 + pl.int_range(pl.len()) % 30,
+        occupancy_share=pl.lit(0.1),
     )
     text = pl.concat([flow, flow.head(7)]).write_ndjson()
     (inbox / "traffic_flow.jsonl").write_text(text + '{"sensor_id": "s1", "observed_at": \n')
@@ -75,8 +103,12 @@ def write_inbox(inbox: Path) -> None:
         inbox / "meter_readings.jsonl"
     )
     calls = pl.DataFrame({"received_at": instants(3600)}).with_columns(
-        incident_id=pl.format("i{}", pl.int_range(pl.len())), unit_id=pl.lit("e1"), call_type=pl.lit("fire"),
-        priority=pl.lit("1"), district=pl.lit("centre"), dispatched_at="received_at",
+        incident_id=pl.format("i{}", pl.int_range(pl.len())),
+        unit_id=pl.lit("e1"),
+        call_type=pl.lit("fire"),
+        priority=pl.lit("1"),
+        district=pl.lit("centre"),
+        dispatched_at="received_at",
     )
     calls.write_ndjson(inbox / "emergency_calls.jsonl")
 
@@ -119,4 +151,4 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
     """Landed and built once; tests only look at it."""
     place = make_place(tmp_path_factory.mktemp("walked"))
     landed = place.run("land")
-    return Walked(place, landed, place.run("build", DAYS[0], DAYS[-1]))
+    return Walked(place, landed, place.run("build", *DAYS))

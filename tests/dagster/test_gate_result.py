@@ -4,8 +4,8 @@ from datetime import date
 
 import dagster as dg
 import pytest
-from assets.checks import GateResult
 
+from assets.checks import GateResult
 from dagster_project.gates import gate_result, table
 
 DAY = date(2025, 3, 30)

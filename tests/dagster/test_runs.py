@@ -1,12 +1,14 @@
 """Runs of the land and build jobs: what they book, what they check, and what a bad day stops."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import duckdb
 import polars as pl
-from conftest import DAYS, Place, Walked
+from conftest import DAYS, Place, Walked, asked_days
+from good_rows import good_rows, put
 
+from assets.refined import refine
 from dagster_project import verdicts
 from schemas import ledger, registry
 from schemas.lake import Lake, Step
@@ -47,7 +49,8 @@ def test_landing_says_what_the_books_say(walked: Walked) -> None:
     for feed in registry.feeds():
         said = values(walked.landed.asset_materializations_for_node(f"raw__{feed}")[0])
         books = booked(lake, "land", feed)
-        assert {n: said[n] for n in ("taken", "kept", "rejected", "late")} == {n: books[n] for n in ("taken", "kept", "rejected", "late")}
+        counts = ("taken", "kept", "rejected", "late")
+        assert {n: said[n] for n in counts} == {n: books[n] for n in counts}
         assert (said["files"], said["refused"]) == (1, 0)
         assert said["taken"] > 0
     flow = values(walked.landed.asset_materializations_for_node("raw__traffic_flow")[0])
@@ -90,44 +93,59 @@ def test_the_export_holds_what_was_measured(walked: Walked) -> None:
 
 
 def test_a_bad_refined_day_stops_what_reads_it_until_it_is_mended(place: Place) -> None:
-    lake = place.settings.lake
-    place.run("land")
-    from assets.refined import refine
-
+    lake, flow = place.settings.lake, "refined/traffic_flow"
+    others = ["refined/emergency_calls", "metrics/response_times_daily"]
+    place.run("land", only=["raw/traffic_flow", "raw/emergency_calls"])
     refine(lake, place.settings.city, "traffic_flow", DAYS)
     damage(lake, DAYS[1])
-    stopped = place.run("build", DAYS[0], DAYS[-1])
+    stopped = place.run("build", *DAYS, only=[flow, "metrics/sensor_health_daily", *others])
     assert not stopped.success
-    gate = evaluations(stopped)["refined/traffic_flow", "gate"]
+    gate = evaluations(stopped)[flow, "gate"]
     assert (gate.passed, gate.severity) == (False, dg.AssetCheckSeverity.ERROR)
     said = values(gate)
     assert (said["state"], said["crashed"], said["blocked_days"]) == ("failed", False, [DAYS[1].isoformat()])
     assert "key.repeated" in str(said["failing"])
     assert "sensor_id" in str(said["sample"])
-    done = materialised(stopped)
-    assert {"refined/traffic_flow", "metrics/response_times_daily"} <= done, "only what reads the bad table waits"
-    assert not {"metrics/sensor_health_daily", "metrics/traffic_15min", "exports/citylake"} & done
+    assert materialised(stopped) == {flow, *others}, "what reads the bad table waits; what does not, goes on"
+    # the neighbours go on without the bad day, and only they
     assert verdicts.blocked_days(place.settings) == {DAYS[1]}
-    # asked again although nothing changed: a known bad day never passes for fresh
-    assert not place.run("build", DAYS[1]).success
+    assert asked_days(place.after("build_neighbours", stopped)) == {DAYS[0]}
+    # a bad day is asked about again although its files are the same: it never passes for fresh
+    again = place.run("build", DAYS[1], only=[flow])
+    assert not again.success
+    assert place.after("build_neighbours", again) == []
     refine(lake, place.settings.city, "traffic_flow", [DAYS[1]], force=True)
-    assert place.run("build", DAYS[1]).success
+    assert place.run("build", *DAYS, only=[flow]).success
     assert not verdicts.blocked_days(place.settings)
 
 
 def test_a_row_that_no_book_knows_fails_the_balance(place: Place) -> None:
     lake, contract = place.settings.lake, registry.feed("traffic_flow")
-    place.run("land")
+    feeds = ["raw/traffic_flow", "raw/meter_readings"]
+    place.run("land", only=feeds)
     scan = lake.scan("raw", contract.name, [DAYS[0]])
     assert scan is not None
     part = lake.write_part("raw", contract.name, DAYS[0], "foreign", scan.collect().head(3))
     lake.append("raw", contract.name, contract.arrow_schema("raw"), [Step("another program", 0, 1, (part,))])
-    built = place.run("build", *DAYS[:1])
-    balance = evaluations(built)["raw/traffic_flow", "balance"]
+    landed = place.run("land", only=feeds)
+    assert not landed.success
+    balance = evaluations(landed)["raw/traffic_flow", "balance"]
     assert (balance.passed, balance.severity, values(balance)["off_by"]) == (False, dg.AssetCheckSeverity.ERROR, 3)
-    assert not built.success
-    assert "refined/traffic_flow" not in materialised(built)
-    assert evaluations(built)["raw/meter_readings", "balance"].passed
+    assert evaluations(landed)["raw/meter_readings", "balance"].passed
+
+
+def test_a_bad_landed_day_is_not_refined(place: Place) -> None:
+    lake, contract = place.settings.lake, registry.feed("emergency_calls")
+    rows = good_rows(contract, "raw", DAYS[0]).with_columns(lat=pl.lit(95.0))
+    put(lake, contract, "raw", rows, DAYS[0])
+    tally = ledger.Tally("land", contract.name, DAYS[0], rows.height, rows.height)
+    ledger.record(lake, "a", [tally], datetime.now(UTC))
+    built = place.run("build", DAYS[0])
+    found = evaluations(built)
+    assert "lat.out_of_range" in str(values(found["raw/emergency_calls", "gate"])["failing"])
+    assert found["raw/emergency_calls", "balance"].passed
+    assert not {"refined/emergency_calls", "metrics/response_times_daily"} & materialised(built)
+    assert "refined/traffic_flow" in materialised(built)
 
 
 def test_tidying_leaves_the_rows(place: Place) -> None:

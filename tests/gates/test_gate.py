@@ -11,7 +11,7 @@ from good_rows import CITY, DAY, good_rows, put
 
 from assets import checks
 from assets.checks import GateResult, gate, suite
-from assets.profile import partition
+from assets.profile import partitions
 from assets.suite import checks as suite_checks
 from schemas.contract import Contract, RowRule, TableRule
 from schemas.errors import CitylakeError
@@ -217,9 +217,10 @@ def test_days_with_23_and_25_hours_hold_their_own(lake: Lake) -> None:
             moved = pl.lit(at).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
             frame = good_rows(contract, "refined", day, 1).with_columns(moved.alias("observed_at"), moved.alias("_received_at"))
             put(lake, contract, "refined", frame, day, stem=f"{at:%d%H%M%S}{fits}")
-            with partition(lake, CITY, contract, "refined", day) as opened:
-                values, _ = opened.measure({misplaced.name: misplaced.measure})
-            assert (values[misplaced.name] == 0) == fits
+            with partitions(lake, CITY, contract, "refined", [day]) as opened:
+                opened.show([day])
+                values, _ = opened.measure({misplaced.name: misplaced.measure}, [day])
+            assert (values[day][misplaced.name] == 0) == fits
 
 
 def test_same_partition_gives_the_same_result(lake: Lake) -> None:

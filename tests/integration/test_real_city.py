@@ -36,7 +36,9 @@ def query(city: settings.Settings) -> Query:
     for layer, name in city.lake.tables():
         files = [f.uri for f in city.lake.files(layer, name)]
         if files:
-            engine.execute(f"CREATE VIEW {layer}_{name} AS FROM read_parquet({files}, hive_partitioning = true, union_by_name = true)")
+            engine.execute(
+                f"CREATE VIEW {layer}_{name} AS FROM read_parquet({files}, hive_partitioning = true, union_by_name = true)"
+            )
     return lambda sql: engine.sql(sql).fetchall()
 
 
@@ -109,15 +111,14 @@ def test_sydney_meters(query: Query) -> None:
 def test_a_household_by_the_minute(query: Query) -> None:
     rows = query(
         "SELECT count(*), round(sum(energy_kwh), 4), "
-        "min((ended_at - to_seconds(interval_s)) AT TIME ZONE 'Europe/Paris')::VARCHAR FROM refined_meter_readings WHERE meter_id = 'uci'"
+        "min((ended_at - to_seconds(interval_s)) AT TIME ZONE 'Europe/Paris')::VARCHAR "
+        "FROM refined_meter_readings WHERE meter_id = 'uci'"
     )
     assert rows == [(2203, 79.1974, "2006-12-16 17:24:00")]
 
 
 def test_montgomery_calls(query: Query, city: settings.Settings) -> None:
-    rows = query(
-        "SELECT split_part(call_type, ':', 1), count(*) FROM raw_emergency_calls GROUP BY 1 ORDER BY 2 DESC"
-    )
+    rows = query("SELECT split_part(call_type, ':', 1), count(*) FROM raw_emergency_calls GROUP BY 1 ORDER BY 2 DESC")
     assert rows == [("Traffic", 1545), ("EMS", 1155), ("Fire", 351)]
     local = "received_at AT TIME ZONE 'America/New_York'"
     span = query(f"SELECT count(*), min({local})::VARCHAR, max({local})::VARCHAR FROM raw_emergency_calls")

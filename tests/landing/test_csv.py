@@ -65,7 +65,7 @@ def test_quoted_fields_hold_delimiters_and_quotes(inbox: Inbox) -> None:
 
 
 def test_european_numbers_latin1_and_semicolons(inbox: Inbox) -> None:
-    text = 'meter;read_at;wh;quality\r\nzähler;2026-05-01 01:00;1.234,5;V\r\nx;2026-05-01 01:30; 5 ;E\r\n'
+    text = "meter;read_at;wh;quality\r\nzähler;2026-05-01 01:00;1.234,5;V\r\nx;2026-05-01 01:30; 5 ;E\r\n"
     land(inbox, text.encode("latin-1"), delimiter=";", encoding="latin-1", decimal=",", thousands=".")
     raw = inbox.raw("meter_readings")
     assert raw["meter_id"].to_list() == ["zähler", "x"]
@@ -123,7 +123,12 @@ def test_one_column_per_sensor_is_unpivoted(inbox: Inbox) -> None:
         unpivot={"keep": ["Date"], "name": "counter", "value": "bikes"},
     )  # fmt: skip
     raw = inbox.raw("traffic_flow")
-    assert sorted(raw.select("sensor_id", "vehicle_count").rows()) == [("Berri 1", 35), ("Pont", 7), ("Rachel", 16), ("Rachel", 43)]
+    assert sorted(raw.select("sensor_id", "vehicle_count").rows()) == [
+        ("Berri 1", 35),
+        ("Pont", 7),
+        ("Rachel", 16),
+        ("Rachel", 43),
+    ]
     assert inbox.codes("traffic_flow") == [("wrong_type", "vehicle_count")]
     assert inbox.off_by() == 0
 
@@ -145,8 +150,7 @@ def test_a_file_without_a_needed_column_is_refused_and_the_others_land(inbox: In
 
 
 def test_columns_may_come_and_go(inbox: Inbox) -> None:
-    columns = {k: v for k, v in COLUMNS.items()}
     inbox.put("in/1.csv", "meter,read_at,wh,surplus\nm1,2026-05-01 01:00,5,zzz\n")
     inbox.put("in/2.csv", f"{HEADER}\n{row(60)}\n")
-    inbox.land("meter_readings", uri="in/*.csv", format="csv", columns=columns)
+    inbox.land("meter_readings", uri="in/*.csv", format="csv", columns=COLUMNS)
     assert inbox.raw("meter_readings")["quality"].to_list() == ["valid", "valid"]

@@ -39,7 +39,9 @@ print("landed", flush=True)
 
 def fill(inbox: Inbox, files: int, rows: int) -> int:
     for number in range(files):
-        good = [json.dumps(event(f"f{number}-{i}", i % 60, observed_at=f"2026-05-{1 + i % 3:02d}T08:00:00Z")) for i in range(rows)]
+        good = [
+            json.dumps(event(f"f{number}-{i}", i % 60, observed_at=f"2026-05-{1 + i % 3:02d}T08:00:00Z")) for i in range(rows)
+        ]
         inbox.put(f"{number}.jsonl", "\n".join([*good, "{broken"]) + "\n")
     return files * rows
 

@@ -160,7 +160,9 @@ def test_a_touched_file_is_refused_with_a_reason(inbox: Inbox) -> None:
 
 def test_parquet_types_and_row_groups(inbox: Inbox) -> None:
     frame = pl.DataFrame([event(f"s{i}", i % 60) for i in range(1000)]).with_columns(
-        pl.col("vehicle_count").cast(pl.Int16), pl.col("mean_speed_kmh").cast(pl.Float32), pl.col("observed_at").str.to_datetime("%Y-%m-%dT%H:%M:%SZ")
+        pl.col("vehicle_count").cast(pl.Int16),
+        pl.col("mean_speed_kmh").cast(pl.Float32),
+        pl.col("observed_at").str.to_datetime("%Y-%m-%dT%H:%M:%SZ"),
     )
     path = inbox.put("a.parquet", b"")
     frame.write_parquet(path, row_group_size=100)

@@ -31,7 +31,9 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(line)
 
 
-batches = st.lists(st.one_of(clean, clean, changed, mutated(), st.binary(max_size=20).map(lambda b: b.replace(b"\n", b""))), max_size=25)
+batches = st.lists(
+    st.one_of(clean, clean, changed, mutated(), st.binary(max_size=20).map(lambda b: b.replace(b"\n", b""))), max_size=25
+)
 
 
 def landed(content: bytes, chunk: int = 1 << 20) -> Inbox:

@@ -1,0 +1,46 @@
+"""Peak memory of a landing, and whether it grows with the input: each landing in a fresh process, by ru_maxrss.
+
+Speed is measured elsewhere.
+"""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from benchmarks.contender import Contender
+from benchmarks.result import Result, keeps
+
+FIRST = datetime(2025, 5, 5)
+MIB = 1 << 20
+
+
+def peak_mib(folder: Path, rows: int, files: int) -> float:
+    """Land so many files of so many rows, a day each, and return the process's peak in MiB, imports included."""
+    with Contender() as maker:
+        for day in range(files):
+            start = FIRST + timedelta(days=day)
+            maker.call("events:write", folder / "inbox" / f"{start:%Y-%m-%d}.jsonl", rows, False, start.isoformat())
+    try:
+        with Contender() as ours:
+            answer = ours.call("landing:land", folder / "inbox", folder / "lake")
+    finally:
+        shutil.rmtree(folder)
+    if answer.value["kept"] != rows * files:
+        raise RuntimeError(f"{answer.value} of {rows * files} rows landed: no measurement")
+    return answer.peak_bytes / MIB
+
+
+def measure(folder: Path, rows: int, times: int, tell: Callable[[str], None]) -> list[Result]:
+    """Peak at `rows` against 1 GiB; and at `times` as many rows against that, where times > 1."""
+    tell(f"memory of landing {rows:,} events")
+    once = peak_mib(folder / "memory", rows, 1)
+    limit = 1024.0
+    out = [Result(f"peak memory of landing {rows:,} events", "MiB", once, limit, "1 GiB", once / limit, "<= 1", keeps(once / limit, "<= 1"))]
+    if times > 1:
+        tell(f"memory of landing {rows * times:,} events")
+        many = peak_mib(folder / "memory", rows, times)
+        name, aim = f"peak memory of landing {rows * times:,} events", "<= 1.1"
+        out.append(Result(name, "MiB", many, once, f"of {rows:,} events", many / once, aim, keeps(many / once, aim)))
+        out.append(Result(name, "MiB", many, limit, "1 GiB", many / limit, "<= 1", keeps(many / limit, "<= 1")))
+    return out

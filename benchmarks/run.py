@@ -1,0 +1,74 @@
+"""`make bench`: measures speed and memory, prints a table and writes benchmarks/results.json.
+
+What is measured is in throughput, memory and days; accuracy is measured by accuracy.py.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import days, memory, throughput
+from benchmarks.result import Result, show, write
+
+RESULTS = Path(__file__).parent / "results.json"
+NOTES = (
+    "Speeds are medians of rounds, ratios medians of the rounds' own ratios. Contenders run in turn, each in a process of its own",
+    "after a small warm-up run; imports, the JVM's start and the making of files are not counted. All write zstd-compressed Parquet.",
+    "Memory is the peak of a fresh process, imports included. Days: ours and peer in turn in one process, after a warm-up of both.",
+)
+QUICK_NOTE = "This was a first look: at these sizes fixed costs weigh more. `make bench` measures at full size."
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured. `slice` is what the slow peer gets; `times` as many rows are landed for their memory."""
+
+    rows: int
+    slice: int
+    rounds: int
+    times: int
+    day_rows: int
+    new_day_rows: int
+    history_days: int
+    day_rounds: int
+
+
+FULL = Sizes(2_000_000, 100_000, 5, 10, 1_000_000, 100_000, 365, 5)
+QUICK = Sizes(300_000, 20_000, 2, 1, 200_000, 20_000, 15, 2)
+
+
+def bench(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> list[Result]:
+    """Everything, in one folder that is given back empty."""
+    return [
+        *throughput.measure(folder / "landing", sizes.rows, sizes.slice, sizes.rounds, tell),
+        *memory.measure(folder, sizes.rows, sizes.times, tell),
+        *days.against_sql(folder, sizes.day_rows, sizes.day_rounds, tell),
+        *days.with_history(folder, sizes.new_day_rows, sizes.history_days, sizes.day_rounds, tell),
+    ]
+
+
+def main() -> int:
+    """Measure, show and write. An aim that is missed is shown, and is no failure."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under a minute, for a first look")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+    asked = parser.parse_args()
+
+    from rich.console import Console
+
+    with tempfile.TemporaryDirectory(prefix="citylake-bench-") as folder, Console(stderr=True).status("starting") as status:
+        results = bench(Path(folder), QUICK if asked.quick else FULL, status.update)
+    write(results, RESULTS)
+    if asked.json:
+        print(json.dumps([asdict(r) for r in results], indent=1))
+    else:
+        show(results, (*NOTES, QUICK_NOTE) if asked.quick else NOTES)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
