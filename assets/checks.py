@@ -25,7 +25,7 @@ from schemas.registry import table_contracts
 SAMPLE_LIMIT = 10
 SAMPLE_ROWS = 1000
 DAYS_AT_ONCE = 200
-ROWS_AT_ONCE = 10_000_000
+ROWS_AT_ONCE = 5_000_000
 """How much is looked at together, which bounds the memory; a single day may have more."""
 
 

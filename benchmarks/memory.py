@@ -36,7 +36,18 @@ def measure(folder: Path, rows: int, times: int, tell: Callable[[str], None]) ->
     tell(f"memory of landing {rows:,} events")
     once = peak_mib(folder / "memory", rows, 1)
     limit = 1024.0
-    out = [Result(f"peak memory of landing {rows:,} events", "MiB", once, limit, "1 GiB", once / limit, "<= 1", keeps(once / limit, "<= 1"))]
+    out = [
+        Result(
+            f"peak memory of landing {rows:,} events",
+            "MiB",
+            once,
+            limit,
+            "1 GiB",
+            once / limit,
+            "<= 1",
+            keeps(once / limit, "<= 1"),
+        )
+    ]
     if times > 1:
         tell(f"memory of landing {rows * times:,} events")
         many = peak_mib(folder / "memory", rows, times)

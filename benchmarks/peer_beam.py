@@ -53,7 +53,9 @@ def land(inbox: str, out: str, days: list[str]) -> None:
         lines = pipeline | "read" >> beam.io.ReadFromText(f"{inbox}/*.jsonl")
         parsed = lines | "parse" >> beam.FlatMap(parse).with_outputs("refused", main="rows")
         parsed.refused | "refuse" >> beam.io.WriteToText(f"{out}/refused", ".txt")
-        parted = parsed.rows | beam.Partition(lambda row, _: wanted.index(row["observed_at"].astimezone(ZONE).date()), len(wanted))
+        parted = parsed.rows | beam.Partition(
+            lambda row, _: wanted.index(row["observed_at"].astimezone(ZONE).date()), len(wanted)
+        )
         for day, rows_of_day in zip(days, parted, strict=True):
             target = f"{out}/event_date={day}/part"
             rows_of_day | f"write {day}" >> beam.io.WriteToParquet(target, SCHEMA, codec="zstd", file_name_suffix=".parquet")

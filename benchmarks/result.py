@@ -24,9 +24,7 @@ class Result:
     met: bool | None
 
 
-def compared(
-    name: str, unit: str, ours: Sequence[float], peer: Sequence[float], peer_name: str, aim: str | None
-) -> Result:
+def compared(name: str, unit: str, ours: Sequence[float], peer: Sequence[float], peer_name: str, aim: str | None) -> Result:
     """Paired measurements of two contenders: medians of each, and the median of the pairs' ratios."""
     ratio = median(a / b for a, b in zip(ours, peer, strict=True))
     return Result(name, unit, median(ours), median(peer), peer_name, ratio, aim, keeps(ratio, aim) if aim else None)

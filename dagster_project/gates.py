@@ -34,12 +34,12 @@ def gate_check(settings: Settings, layer: str, name: str) -> dg.AssetChecksDefin
         description="The contract's expectations of each day. Critical ones stop what comes after, others warn.",
     )
     def gate(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        from assets.checks import gate as ask
+        from assets.checks import gates
 
         days = sorted(verdicts.digests(settings, layer, name, days_of(context.run.tags)))
         before = verdicts.known(settings, layer, name, days)
         asked = [d for d in days if before.get(d) in (None, "critical")]
-        results = [ask(settings.lake, settings.city, layer, name, d) for d in asked]
+        results = gates(settings.lake, settings.city, layer, name, asked)
         judged: dict[date, verdicts.Verdict] = {r.day: r.severity or "passed" for r in results if not r.crashed}
         verdicts.remember(settings, layer, name, judged)
         warned = [d for d in days if before.get(d) == "warning"]
@@ -133,7 +133,8 @@ def _said(state: str, blocking: Sequence[Any], failing: Sequence[dict[str, Any]]
         return "a check could not be evaluated, which says nothing about the data: see `error`"
     if state == "failed":
         names = sorted({f["check"] for f in failing if f.get("severity") == "critical"})
-        return f"{len(blocking)} days break {', '.join(names)}"
+        return f"{len(blocking)} day(s) break {', '.join(names)}"
     if state == "warned":
-        return f"{len({f['day'] for f in failing} | {d.isoformat() for d in warned})} days with warnings"
+        days = {f["day"] for f in failing} | {d.isoformat() for d in warned}
+        return f"{len(days)} day(s) with warnings" + (f": {', '.join(sorted({f['check'] for f in failing}))}" if failing else "")
     return "every day keeps its contract"

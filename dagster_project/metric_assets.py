@@ -9,7 +9,7 @@ import dagster as dg
 
 from dagster_project import way
 from dagster_project.column_schema import definition_metadata, description
-from dagster_project.feed_assets import BATCH_DAYS, asset_key
+from dagster_project.feed_assets import asset_key
 from dagster_project.settings import Settings
 from schemas import registry
 from schemas.contract import Contract
@@ -41,11 +41,7 @@ def metric(settings: Settings, contract: Contract, partitions: dg.DailyPartition
         from assets.measure import measure
 
         days = [date.fromisoformat(k) for k in context.partition_keys]
-        changed = [
-            d
-            for start in range(0, len(days), BATCH_DAYS)
-            for d in measure(settings.lake, settings.city, contract.name, days[start : start + BATCH_DAYS])
-        ]
+        changed = measure(settings.lake, settings.city, contract.name, days)
         for file in settings.lake.files("metrics", contract.name, changed):
             if file.event_date:
                 context.add_asset_metadata({"dagster/partition_row_count": file.rows}, partition_key=file.event_date.isoformat())

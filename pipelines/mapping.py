@@ -19,17 +19,18 @@ from schemas.units import conversion
 
 @dataclass(frozen=True)
 class Mapped:
-    """Typed rows, the faults of rows that could not be read, and rows the filter left out."""
+    """Typed rows, the faults of rows that could not be read, rows taken in, and rows the filter left out."""
 
     rows: pl.DataFrame
     faults: pl.DataFrame
+    taken: int
     filtered: int
 
 
 def apply(wire: pl.DataFrame, source: Source, contract: Contract) -> Mapped:
     """Turn wire columns (typed or text, and `_position`) into the contract's columns and `_position`.
 
-    ``wire rows (after unpivot) == rows + faults + filtered``, always.
+    ``taken == rows + faults``, and ``wire rows (after unpivot) == taken + filtered``, always.
     """
     wire, filtered = _shape(wire, source)
     fields = {f.target: f for f in source.fields}
@@ -54,7 +55,7 @@ def apply(wire: pl.DataFrame, source: Source, contract: Contract) -> Mapped:
             for c in contract.columns
         ),
     )
-    return Mapped(rows, faults, filtered)
+    return Mapped(rows, faults, wire.height, filtered)
 
 
 def _shape(wire: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, int]:

@@ -4,6 +4,7 @@ The default runner is Beam's in-process one; any other Beam option is passed thr
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,10 @@ from schemas.city import City
 from schemas.contract import Contract
 from schemas.errors import LakeError
 from schemas.lake import Lake
+
+
+# two chunks at once: while one is cut into lines in one thread, the other is parsed in the next
+IN_PROCESS = ("--direct_running_mode=multi_threading", f"--direct_num_workers={min(os.cpu_count() or 1, 2)}")
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def _run(
     landing = Landing(lake, city, contract, source, limits, tuple(replace(t, splits=()) for t in todo.todo), at)
     splits = [s for t in todo.todo for s in t.splits]
     named = any(o.startswith("--runner") for o in beam_options)
-    options = PipelineOptions(list(beam_options))
+    options = PipelineOptions(list(beam_options) if named else [*IN_PROCESS, *beam_options])
     with progress.heard_by(listener):
         try:
             with beam.Pipeline(options=options) if named else beam.Pipeline(FnApiRunner(), options=options) as pipeline:

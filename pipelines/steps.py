@@ -4,7 +4,7 @@ No Beam here: `landing` strings these together, `commit` makes their result visi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
@@ -55,6 +55,7 @@ class Batch:
     decoded: Decoded
     kept: pl.DataFrame | None = None
     faults: pl.DataFrame | None = None
+    taken: int = 0
     filtered: int = 0
 
 
@@ -88,7 +89,8 @@ def decode(chunk: reading.Chunk | Split, landing: Landing) -> Batch:
     else:
         decoded = json_lines.decode(lines, landing.source, landing.contract)
     origin = chunk.split.file.uri + (f"!{chunk.member}" if chunk.member else "")
-    stem = f"{Split(chunk.split.file, chunk.offset, 0, member=chunk.member).stem}"
+    _accounted(origin, lines.count, sum(f.height for f in decoded) + decoded.faults.height)
+    stem = Split(chunk.split.file, chunk.offset, 0, member=chunk.member).stem
     return Batch(chunk.split, origin, stem, len(chunk.data), _with_breaks(decoded, chunk, landing.limits))
 
 
@@ -118,16 +120,17 @@ def _with_breaks(decoded: Decoded, chunk: reading.Chunk, limits: Limits) -> Deco
 def conform(batch: Batch, landing: Landing) -> Batch:
     """The contract's columns of the rows it keeps, and a fault for each of the others."""
     contract, received_at = landing.contract, batch.split.file.received_at
-    kept, found, filtered = [], [batch.decoded.faults], 0
+    kept, found, taken, filtered = [], [batch.decoded.faults], batch.decoded.faults.height, 0
     for frame in batch.decoded:
         mapped = mapping.apply(frame, landing.source, contract)
         dated = mapped.rows.with_columns(landing.city.day(contract.starts_at()).alias("event_date"))
         good, bad = judge.split(dated, contract, received_at)
         kept.append(good)
         found += [mapped.faults, bad]
+        taken += mapped.taken
         filtered += mapped.filtered
     rows = pl.concat(kept) if kept else None
-    return Batch(batch.split, batch.origin, batch.stem, batch.bytes, batch.decoded, rows, pl.concat(found), filtered)
+    return replace(batch, kept=rows, faults=pl.concat(found), taken=taken, filtered=filtered)
 
 
 def write(batch: Batch, landing: Landing) -> Written:
@@ -166,12 +169,9 @@ def _by_day(rows: pl.DataFrame) -> list[tuple[date | None, pl.DataFrame]]:
 
 
 def _count(batch: Batch, landing: Landing, raw: list[Part], refused: list[Part], late: dict) -> tuple[Tally, ...]:
-    """Taken is counted where rows come in, kept and rejected where they are written."""
+    """Lines of the ledger: what was taken must be what was written, row by row."""
     kept, rejected = {p.event_date: p.rows for p in raw}, {p.event_date: p.rows for p in refused}
     days = list(dict.fromkeys([*kept, *rejected])) or [None]
-    taken = sum(f.height for f in batch.decoded) + batch.decoded.faults.height - batch.filtered
-    if landing.source.unpivot:
-        taken = sum(kept.values()) + sum(rejected.values())
     out = [
         Tally(
             "land",
@@ -187,7 +187,11 @@ def _count(batch: Batch, landing: Landing, raw: list[Part], refused: list[Part],
         )
         for day in days
     ]
-    unaccounted = taken - sum(t.taken for t in out)
-    if unaccounted:  # a program fault: seen here, it still shows in the books
-        raise AssertionError(f"{batch.origin} at {batch.stem}: {unaccounted} of {taken} rows are unaccounted for")
+    _accounted(batch.origin, batch.taken, sum(t.taken for t in out))
     return tuple(out)
+
+
+def _accounted(origin: str, taken: int, found: int) -> None:
+    """Losing a row is a program fault, and stops the landing before anything becomes visible."""
+    if taken != found:
+        raise AssertionError(f"{origin}: {taken} rows were taken and {found} came out; nothing of this file was landed")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from dagster_project.cli import build, contracts, demo, doctor, export, land, query, report, simulate, ui
+from dagster_project.cli.plain_help import PlainHelp
 
 __all__ = ["app", "main"]
 
@@ -18,6 +19,8 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="citylake",
+    cls=PlainHelp,
+    rich_markup_mode=None,
     help="A data lake for a city's sensor streams: landed complete, refined, gated, measured.",
     epilog="Start with: citylake demo. Then write your own citylake.toml and: citylake doctor; citylake run.",
     no_args_is_help=True,
@@ -33,7 +36,7 @@ def _citylake(
     """A data lake for a city's sensor streams: landed complete, refined, gated, measured."""
 
 
-for _group in (demo, simulate, land, build, export, report, query, doctor, contracts, ui):
+for _group in (demo, land, build, export, report, query, ui, simulate, doctor, contracts):
     _group.register(app)
 
 

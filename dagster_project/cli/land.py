@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def land(
     context: typer.Context,
-    feeds: Annotated[list[str] | None, typer.Argument(metavar="[FEED]...", help="Feeds to land; all, if none is named.")] = None,
+    feeds: Annotated[list[str] | None, typer.Argument(metavar="FEED", help="Feeds to land; all, if none is named.")] = None,
     config: ConfigOption = None,
     lake: LakeOption = None,
     as_json: JsonOption = False,
@@ -44,7 +44,7 @@ def land(
 
 def run(
     context: typer.Context,
-    feeds: Annotated[list[str] | None, typer.Argument(metavar="[FEED]...", help="Feeds to land; all, if none is named.")] = None,
+    feeds: Annotated[list[str] | None, typer.Argument(metavar="FEED", help="Feeds to land; all, if none is named.")] = None,
     config: ConfigOption = None,
     lake: LakeOption = None,
     as_json: JsonOption = False,

@@ -43,7 +43,7 @@ def balance(config: ConfigOption = None, lake: LakeOption = None, as_json: JsonO
 
 
 def quarantine(
-    feeds: Annotated[list[str] | None, typer.Argument(metavar="[FEED]...", help="Feeds; all, if none is named.")] = None,
+    feeds: Annotated[list[str] | None, typer.Argument(metavar="FEED", help="Feeds; all, if none is named.")] = None,
     code: Annotated[str | None, typer.Option("--code", metavar="CODE", help="Only rows refused for this reason.")] = None,
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="Show N refused rows as they came.")] = 0,
     config: ConfigOption = None,
