@@ -65,7 +65,8 @@ class Partitions:
 
         All files' schemas come from one query; a day is looked at only where no other has the same ones.
         """
-        uris, kinds = self._uris(days), {}
+        uris = self._uris(days)
+        kinds: dict[str, list[Any]] = {}
         if uris:
             said = "file_name, name, type, converted_type, logical_type"
             query = f"SELECT {said} FROM parquet_schema([{', '.join(map(literal, uris))}])"

@@ -170,7 +170,7 @@ def condition_counted(query: str) -> str | None:
     except sqlglot.ParseError:
         return None
     where = parsed.args.get("where")
-    if where is None or parsed != sqlglot.parse_one("SELECT count(*) FROM this", dialect="duckdb").where(where.this):
+    if where is None or parsed != exp.select("count(*)", dialect="duckdb").from_("this").where(where.this):
         return None
     beyond_the_row = (exp.Query, exp.Subquery, exp.AggFunc, exp.Window)
     return None if where.find(*beyond_the_row) else str(where.this.sql(dialect="duckdb"))

@@ -33,7 +33,7 @@ class Contender:
     """A fresh process in which functions of this package run. Importing them is not timed."""
 
     def __init__(self, python: str = sys.executable) -> None:
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.contender"], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,

@@ -31,7 +31,7 @@ BOUNDS = {
 }  # fmt: skip
 
 
-def parse(line: str) -> Iterator[dict | beam.pvalue.TaggedOutput]:
+def parse(line: str) -> Iterator:
     """A line as a typed, validated dict, or the line itself among the refused."""
     try:
         event = json.loads(line)
@@ -45,6 +45,11 @@ def parse(line: str) -> Iterator[dict | beam.pvalue.TaggedOutput]:
         yield row
 
 
+def local_day(row: dict) -> date:
+    """The day of the event on the city's clocks."""
+    return row["observed_at"].astimezone(ZONE).date()
+
+
 def land(inbox: str, out: str, days: list[str]) -> None:
     """Write one folder for each of the local days."""
     wanted = [date.fromisoformat(d) for d in days]
@@ -53,9 +58,7 @@ def land(inbox: str, out: str, days: list[str]) -> None:
         lines = pipeline | "read" >> beam.io.ReadFromText(f"{inbox}/*.jsonl")
         parsed = lines | "parse" >> beam.FlatMap(parse).with_outputs("refused", main="rows")
         parsed.refused | "refuse" >> beam.io.WriteToText(f"{out}/refused", ".txt")
-        parted = parsed.rows | beam.Partition(
-            lambda row, _: wanted.index(row["observed_at"].astimezone(ZONE).date()), len(wanted)
-        )
+        parted = parsed.rows | beam.Partition(lambda row, _: wanted.index(local_day(row)), len(wanted))
         for day, rows_of_day in zip(days, parted, strict=True):
             target = f"{out}/event_date={day}/part"
             rows_of_day | f"write {day}" >> beam.io.WriteToParquet(target, SCHEMA, codec="zstd", file_name_suffix=".parquet")

@@ -16,9 +16,9 @@ from benchmarks.result import Result, show, write
 
 RESULTS = Path(__file__).parent / "results.json"
 NOTES = (
-    "Speeds are medians of rounds, ratios medians of the rounds' own ratios. Contenders run in turn, each in a process of its own",
-    "after a small warm-up run; imports, the JVM's start and the making of files are not counted. All write zstd-compressed Parquet.",
-    "Memory is the peak of a fresh process, imports included. Days: ours and peer in turn in one process, after a warm-up of both.",
+    "Speeds are medians of rounds, ratios medians of the rounds' own ratios. Contenders run in turn, each in a process of its",
+    "own after a small warm-up run; imports, the JVM's start and the making of files are not counted. All write zstd Parquet.",
+    "Memory is the peak of a fresh process, imports included. Days: ours and peer in turn in one process, after a warm-up.",
 )
 QUICK_NOTE = "This was a first look: at these sizes fixed costs weigh more. `make bench` measures at full size."
 

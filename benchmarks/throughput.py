@@ -28,12 +28,13 @@ class Entrant:
     """Who lands which inbox.
 
     Attributes:
+        lands: `module:function` of this package; the module's `rows` counts what came out.
         expected: rows that must come out; another count is an error, not a speed.
         lines: lines to read.
     """
 
     name: str
-    module: str
+    lands: str
     inbox: str
     lines: int
     expected: int
@@ -64,14 +65,15 @@ def inboxes(folder: Path, rows: int, slice_rows: int) -> Iterator[Path]:
 def entrants(rows: int, slice_rows: int) -> list[Entrant]:
     """Everybody who can run here, ours first."""
     out = [
-        Entrant("ours", "landing", "clean", rows, rows),
-        Entrant("ours, dirty", "landing", "dirty", rows, rows - 2 * (rows // FAULT_EVERY)),
-        Entrant("polars", "peer_polars", "clean", rows, rows),
-        Entrant("duckdb", "peer_duckdb", "clean", rows, rows),
-        Entrant("beam", "peer_beam", "slice", slice_rows, slice_rows, more=(LOCAL_DAYS,)),
+        Entrant("ours", "landing:land", "clean", rows, rows),
+        Entrant("ours, dirty", "landing:land", "dirty", rows, rows - 2 * (rows // FAULT_EVERY)),
+        Entrant("polars", "peer_polars:land", "clean", rows, rows),
+        Entrant("polars, columns", "peer_polars:land_columns", "clean", rows, rows),
+        Entrant("duckdb", "peer_duckdb:land", "clean", rows, rows),
+        Entrant("beam", "peer_beam:land", "slice", slice_rows, slice_rows, more=(LOCAL_DAYS,)),
     ]
     if python := spark_python():
-        out.append(Entrant("spark", "peer_spark", "clean", rows, rows, python))
+        out.append(Entrant("spark", "peer_spark:land", "clean", rows, rows, python))
     return out
 
 
@@ -83,13 +85,13 @@ def race(folder: Path, field: list[Entrant], rounds: int, tell: Callable[[str], 
         for e in field:
             tell(f"warming up {e.name}")
             warm = "warm_dirty" if e.inbox == "dirty" else "warm"
-            process[e.name].call(f"{e.module}:land", folder / warm, folder / "out", *e.more)
+            process[e.name].call(e.lands, folder / warm, folder / "out", *e.more)
             shutil.rmtree(folder / "out")
         for turn in range(rounds):
             for e in field if turn % 2 == 0 else field[::-1]:
                 tell(f"landing, round {turn + 1} of {rounds}: {e.name}")
-                seconds = process[e.name].call(f"{e.module}:land", folder / e.inbox, folder / "out", *e.more).seconds
-                came = process[e.name].call(f"{e.module}:rows", folder / "out").value
+                seconds = process[e.name].call(e.lands, folder / e.inbox, folder / "out", *e.more).seconds
+                came = process[e.name].call(f"{e.lands.split(':')[0]}:rows", folder / "out").value
                 if came != e.expected:
                     raise RuntimeError(f"{e.name} landed {came} rows of {e.expected}: no comparison")
                 shutil.rmtree(folder / "out")
@@ -110,6 +112,7 @@ def measure(folder: Path, rows: int, slice_rows: int, rounds: int, tell: Callabl
     spark_name = "Spark Structured Streaming, availableNow"
     return [
         against("polars", "bare Polars scan_ndjson to sink_parquet, no checks", ">= 0.8"),
+        against("polars, columns", "the same, told which columns to read", None),
         against("duckdb", "DuckDB read_json to COPY by day, no checks", None),
         against("beam", f"Beam, one dict per element (a slice of {slice_rows:,}, per event)", ">= 15"),
         against("spark", spark_name, ">= 4")

@@ -22,7 +22,6 @@ from schemas.contract import Contract
 from schemas.errors import LakeError
 from schemas.lake import Lake
 
-
 # two chunks at once: while one is cut into lines in one thread, the other is parsed in the next
 IN_PROCESS = ("--direct_running_mode=multi_threading", f"--direct_num_workers={min(os.cpu_count() or 1, 2)}")
 
