@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import duckdb
 import polars as pl
 
-from pipelines.sources.block import Field, Source
+from pipelines.sources.source import Field, Source
 from pipelines.times import Clock
 from schemas.column import Column
 from schemas.conform import Rule, first_fault, no_faults, shortened
 from schemas.contract import Contract
+from schemas.errors import SourceError
 from schemas.rejection import Code
 from schemas.units import conversion
 
@@ -66,7 +67,13 @@ def _shape(wire: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, int]:
         before = wire.height
         wire = wire.filter(pl.col(source.unpivot.value).is_not_null())
     if source.where:
-        wire = wire.filter(pl.sql_expr(source.where))
+        try:
+            wire = wire.filter(pl.sql_expr(source.where))
+        except pl.exceptions.PolarsError as error:
+            place = f"[feeds.{source.feed}.sources.{source.name}] where"
+            raise SourceError(
+                place, " ".join(str(error).split())[:200], "compare texts with texts and numbers with numbers"
+            ) from error
     return wire, before - wire.height
 
 

@@ -13,9 +13,9 @@ from datetime import datetime
 import polars as pl
 
 from pipelines import progress
-from pipelines.sources.block import Source
 from pipelines.sources.files import Limits
 from pipelines.sources.plan import Plan, Refusal, plan
+from pipelines.sources.source import Source
 from schemas import ledger
 from schemas.city import City
 from schemas.contract import Contract

@@ -15,9 +15,9 @@ from pipelines.formats import csv, json_lines, parquet
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
 from pipelines.sources import reading
-from pipelines.sources.block import Source
 from pipelines.sources.files import Limits, Split, open_binary
 from pipelines.sources.plan import Todo
+from pipelines.sources.source import Source
 from schemas import conform as judge
 from schemas.city import City
 from schemas.contract import Contract

@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipelines.sources.block import EPOCHS
+from pipelines.sources.source import EPOCHS
 
 Ambiguous = Literal["earliest", "latest", "raise", "null"]
 YEARS_68_TO_10000_US = (-6.0e16, 2.53e17)

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
-from pipelines.sources.block import Source
+from pipelines.sources.source import Source
 from schemas.rejection import Code
 
 QUOTED = r'"(?:[^"]|"")*"'

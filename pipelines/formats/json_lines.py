@@ -12,13 +12,14 @@ import polars as pl
 
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
-from pipelines.sources.block import EPOCHS, Source
+from pipelines.sources.source import EPOCHS, Source
 from schemas.contract import Contract
 from schemas.rejection import Code
 
 MAX_DEPTH = 1000
 INTEGERS, NUMBERS = ("UBIGINT", "BIGINT"), ("UBIGINT", "BIGINT", "DOUBLE")
-FITTING = {pl.Int64(): INTEGERS, pl.Float64(): NUMBERS, pl.String(): ("VARCHAR", *INTEGERS)}
+ANY = ("VARCHAR", "BOOLEAN", "OBJECT", "ARRAY", *NUMBERS)
+FITTING = {pl.Int64(): INTEGERS, pl.Float64(): NUMBERS, pl.String(): ANY}
 # what DuckDB reads and strict JSON does not: NaN, infinities, 65-bit integers, huge exponents, trailing commas
 SUSPECT = r"(?i)[:\[,]\s*[+-]?(nan|inf)|\d{19,}|\de\+?\d{3,}|,\s*[}\]]"
 
@@ -44,7 +45,8 @@ def leaf_types(source: Source, contract: Contract) -> dict[str, pl.DataType]:
         leaf = number if plain and number is not None and source.decimal == "." and not source.thousands else pl.String()
         for wire in field.wire:
             out[wire] = leaf if out.get(wire, leaf) == leaf else pl.String()
-    return out
+    # what only the row filter looks at is text, as in CSV
+    return {wire: out.get(wire, pl.String()) for wire in source.wire_names}
 
 
 def decode(lines: Lines, source: Source, contract: Contract) -> Decoded:

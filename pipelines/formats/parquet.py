@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipelines.formats.decoded import Decoded
-from pipelines.sources.block import Source
+from pipelines.sources.source import Source
 
 
 def decode(group: pl.DataFrame, first_row: int, source: Source) -> Decoded:

@@ -8,79 +8,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import available_timezones
 
 import polars as pl
 
+from pipelines.sources.source import EPOCHS, FORMATS, Field, Source, Unpivot
 from schemas.column import Column
 from schemas.contract import Contract
 from schemas.errors import SettingsError
 from schemas.storage import is_remote
 from schemas.units import accepted, conversion
-
-FORMATS = ("json_lines", "csv", "parquet")
-EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
-
-
-@dataclass(frozen=True)
-class Field:
-    """Where one column of the contract comes from.
-
-    Attributes:
-        wire: incoming names; several are joined (identifiers, date and time in two columns).
-        format: of times: "iso", "epoch_s", "epoch_ms", "epoch_us", or a strftime pattern.
-        values: incoming text to the contract's own.
-        hash: the (joined) text is replaced by the first 32 digits of its SHA-256: an identifier without content.
-    """
-
-    target: str
-    wire: tuple[str, ...] = ()
-    unit: str | None = None
-    nulls: tuple[str | float, ...] = ()
-    format: str = "iso"
-    time_zone: str | None = None
-    constant: str | int | float | bool | None = None
-    values: tuple[tuple[str, str], ...] = ()
-    join: str = "|"
-    hash: bool = False
-
-
-@dataclass(frozen=True)
-class Unpivot:
-    """One column per sensor becomes one row per sensor: `keep` stay, the others become `name` and `value`."""
-
-    keep: tuple[str, ...]
-    name: str = "name"
-    value: str = "value"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A checked source block. Picklable: it travels to Beam workers."""
-
-    feed: str
-    name: str
-    uri: str
-    format: Literal["json_lines", "csv", "parquet"]
-    fields: tuple[Field, ...]
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    decimal: str = "."
-    thousands: str = ""
-    header: bool = True
-    quoted_newlines: bool = False
-    where: str | None = None
-    unpivot: Unpivot | None = None
-    append_only: bool = False
-    ambiguous: Literal["earliest", "latest", "reject"] = "reject"
-    nonexistent: Literal["reject", "shift"] = "reject"
-    stamped: Literal["start", "end"] | None = None
-
-    @property
-    def wire_names(self) -> tuple[str, ...]:
-        """Every incoming name the fields ask for, once each, in order."""
-        return tuple(dict.fromkeys(w for f in self.fields for w in f.wire))
 
 
 @dataclass
@@ -147,7 +85,6 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) 
         decimal=_one_character(f"{where} decimal", block.take("decimal", str, ".")),
         thousands=block.take("thousands", str, ""),
         header=block.take("header", bool, True),
-        quoted_newlines=block.take("quoted_newlines", bool, False),
         where=_filter(f"{where} where", block.take("where", str)),
         unpivot=_unpivot(f"{where}", block.take("unpivot", dict)),
         append_only=block.take("append_only", bool, False),
@@ -158,6 +95,8 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) 
     block.done()
     if source.append_only and fmt == "parquet":
         raise SettingsError(f"{where} append_only", "a Parquet file cannot grow", "leave it out")
+    if source.unpivot and fmt == "json_lines":
+        raise SettingsError(f"{where} unpivot", "JSON lines name their own values", "unpivot is for csv and parquet")
     if source.stamped and contract.interval is None:
         raise SettingsError(f"{where} stamped", f"{contract.name} has no interval", "leave it out")
     return source

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.formats import csv, parquet
-from pipelines.sources.block import Source
+from pipelines.sources.source import Source
 from schemas.errors import SourceError
 from schemas.storage import is_remote, s3_options
 

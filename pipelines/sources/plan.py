@@ -6,8 +6,10 @@ No row is read here; the lake's own transactions tell what is landed.
 import hashlib
 from dataclasses import dataclass, replace
 
-from pipelines.sources.block import Source
+import polars as pl
+
 from pipelines.sources.files import FileFound, Limits, Split, app_id, cut, find, open_binary
+from pipelines.sources.source import Source
 from schemas.contract import Contract
 from schemas.lake import Lake
 
@@ -114,8 +116,15 @@ def _last_line_end(file: FileFound, limits: Limits) -> int:
 def _lacking(contract: Contract, source: Source, splits: tuple[Split, ...]) -> str:
     """What a file with a header lacks that every row needs; empty where it lacks nothing."""
     header = next((s.header for s in splits if s.header), ())
-    if not header or source.unpivot:
+    if not header:
         return ""
+    if source.unpivot:
+        absent = [k for k in source.unpivot.keep if k not in header]
+        return f"no column {absent[0]!r} to keep; it has {', '.join(header)[:200]}" if absent else ""
+    asked = pl.sql_expr(source.where).meta.root_names() if source.where else []
+    for name in asked:
+        if name not in header:
+            return f"no column {name!r} for the row filter; it has {', '.join(header)[:200]}"
     for field in source.fields:
         column = contract[field.target]
         absent = [w for w in field.wire if w not in header]

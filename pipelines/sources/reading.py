@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.formats import csv
-from pipelines.sources.block import Source
 from pipelines.sources.files import Limits, Split, line_ends, open_binary
+from pipelines.sources.source import Source
 from schemas.errors import SourceError
 
 STEP = 1 << 20

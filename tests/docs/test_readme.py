@@ -78,7 +78,7 @@ def test_every_option_of_a_source_is_explained() -> None:
     known = known_to({"uri": "x.csv", "format": "csv", "no_such": 1})
     explained = rows_of("| option | default | meaning |")
     assert explained <= known
-    assert known - explained <= {"quoted_newlines"}  # taken, and without effect: decision 0007
+    assert known == explained
 
 
 def test_every_key_of_a_column_is_explained() -> None:

@@ -30,7 +30,11 @@ def _free_port() -> int:
 @contextmanager
 def s3_server(folder: Path) -> Iterator[dict[str, str]]:
     """Run the server; yields the AWS_* environment that reaches it."""
-    identity = {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write", "List"]}
+    identity = {
+        "name": "test",
+        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+        "actions": ["Admin", "Read", "Write", "List"],
+    }
     config = folder / "s3.json"
     config.write_text(json.dumps({"identities": [identity]}))
     ports = {name: _free_port() for name in ("master", "volume", "filer", "s3")}

@@ -35,20 +35,19 @@ FILES, ROWS = 6, 96
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    with s3_server(tmp_path_factory.mktemp("s3")) as environment:
-        with pytest.MonkeyPatch.context() as patched:
-            for name, value in environment.items():
-                patched.setenv(name, value)
-            store = s3()
-            store.mkdir("city")
-            for number in range(FILES):
-                rows = [
-                    event(f"s{number}", observed_at=f"2026-05-01T{i // 4:02d}:{i % 4 * 15:02d}:00Z", interval_s=900)
-                    for i in range(ROWS)
-                ]
-                text = "\n".join(json.dumps(r) for r in rows) + "\n{broken\n"
-                store.pipe(f"city/inbox/{number}.jsonl", text.encode())
-            yield environment
+    with s3_server(tmp_path_factory.mktemp("s3")) as environment, pytest.MonkeyPatch.context() as patched:
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        store = s3()
+        store.mkdir("city")
+        for number in range(FILES):
+            rows = [
+                event(f"s{number}", observed_at=f"2026-05-01T{i // 4:02d}:{i % 4 * 15:02d}:00Z", interval_s=900)
+                for i in range(ROWS)
+            ]
+            text = "\n".join(json.dumps(r) for r in rows) + "\n{broken\n"
+            store.pipe(f"city/inbox/{number}.jsonl", text.encode())
+        yield environment
 
 
 def read_settings(folder: Path, lake: str) -> settings.Settings:

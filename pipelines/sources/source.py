@@ -1,0 +1,72 @@
+"""What a source is once its block is checked: where its bytes are, and what each column is made of.
+
+Checking a block of citylake.toml is `block`; reading files is `files` and `reading`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+FORMATS = ("json_lines", "csv", "parquet")
+EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+
+
+@dataclass(frozen=True)
+class Field:
+    """Where one column of the contract comes from.
+
+    Attributes:
+        wire: incoming names; several are joined (identifiers, date and time in two columns).
+        format: of times: "iso", "epoch_s", "epoch_ms", "epoch_us", or a strftime pattern.
+        values: incoming text to the contract's own.
+        hash: the (joined) text is replaced by the first 32 digits of its SHA-256: an identifier without content.
+    """
+
+    target: str
+    wire: tuple[str, ...] = ()
+    unit: str | None = None
+    nulls: tuple[str | float, ...] = ()
+    format: str = "iso"
+    time_zone: str | None = None
+    constant: str | int | float | bool | None = None
+    values: tuple[tuple[str, str], ...] = ()
+    join: str = "|"
+    hash: bool = False
+
+
+@dataclass(frozen=True)
+class Unpivot:
+    """One column per sensor becomes one row per sensor: `keep` stay, the others become `name` and `value`."""
+
+    keep: tuple[str, ...]
+    name: str = "name"
+    value: str = "value"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checked source block. Picklable: it travels to Beam workers."""
+
+    feed: str
+    name: str
+    uri: str
+    format: Literal["json_lines", "csv", "parquet"]
+    fields: tuple[Field, ...]
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    decimal: str = "."
+    thousands: str = ""
+    header: bool = True
+    where: str | None = None
+    unpivot: Unpivot | None = None
+    append_only: bool = False
+    ambiguous: Literal["earliest", "latest", "reject"] = "reject"
+    nonexistent: Literal["reject", "shift"] = "reject"
+    stamped: Literal["start", "end"] | None = None
+
+    @property
+    def wire_names(self) -> tuple[str, ...]:
+        """Every incoming name that the fields and the row filter ask for, once each, in order."""
+        filtered = pl.sql_expr(self.where).meta.root_names() if self.where else []
+        return tuple(dict.fromkeys([*(w for f in self.fields for w in f.wire), *filtered]))
