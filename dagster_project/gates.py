@@ -34,16 +34,9 @@ def gate_check(settings: Settings, layer: str, name: str) -> dg.AssetChecksDefin
         description="The contract's expectations of each day. Critical ones stop what comes after, others warn.",
     )
     def gate(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        from assets.checks import gates
-
-        days = sorted(verdicts.digests(settings, layer, name, days_of(context.run.tags)))
-        before = verdicts.known(settings, layer, name, days)
-        asked = [d for d in days if before.get(d) in (None, "critical")]
-        results = gates(settings.lake, settings.city, layer, name, asked)
-        judged: dict[date, verdicts.Verdict] = {r.day: r.severity or "passed" for r in results if not r.crashed}
-        verdicts.remember(settings, layer, name, judged)
-        warned = [d for d in days if before.get(d) == "warning"]
-        return gate_result(results, days, warned)
+        results, before = verdicts.ask(settings, layer, name, days_of(context.run.tags))
+        days = sorted([*before, *(r.day for r in results)])
+        return gate_result(results, days, [d for d, v in before.items() if v == "warning"])
 
     return gate
 

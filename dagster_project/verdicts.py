@@ -5,8 +5,9 @@ Judging is the gates' (`assets.checks`). Losing these files costs time, never co
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from dagster_project.settings import Settings
 from schemas import registry
@@ -21,9 +22,27 @@ def digests(settings: Settings, layer: str, name: str, days: list[date] | None =
     contract = registry.table_contracts()[f"{layer}.{name}"]
     paths: dict[date, list[str]] = {}
     for file in settings.lake.files(layer, name, days):
-        if file.event_date:
+        if file.event_date and file.rows:  # of an empty day there is nothing to judge
             paths.setdefault(file.event_date, []).append(file.path)
     return {d: hashlib.sha256(f"{contract!r}|{sorted(p)}".encode()).hexdigest()[:20] for d, p in sorted(paths.items())}
+
+
+def ask(
+    settings: Settings, layer: str, name: str, days: list[date] | None = None, advance: Callable[[int], None] | None = None
+) -> tuple[list[Any], dict[date, Verdict]]:
+    """Gate the days that have no verdict as they are now, or a critical one.
+
+    Returns the gates' answers, and the earlier verdicts on the days that were not asked about again.
+    """
+    from assets.checks import gates
+
+    current = digests(settings, layer, name, days)
+    before = known(settings, layer, name, list(current))
+    asked = [d for d in current if before.get(d) in (None, "critical")]
+    results = gates(settings.lake, settings.city, layer, name, asked, advance) if asked else []
+    if results:
+        remember(settings, layer, name, {r.day: r.severity or "passed" for r in results if not r.crashed})
+    return results, {d: v for d, v in before.items() if d not in asked}
 
 
 def known(settings: Settings, layer: str, name: str, days: list[date] | None = None) -> dict[date, Verdict]:

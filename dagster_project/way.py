@@ -10,8 +10,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from dagster_project import verdicts
 from dagster_project.settings import Settings
 from schemas import registry
+from schemas.errors import SourceError
 
 
 class Watch(Protocol):
@@ -65,28 +67,29 @@ def land(
     """Land every source of the given feeds (all, if none are given) that has something new.
 
     Returns one `pipelines.run.Landed` per source.
+
+    Raises:
+        CitylakeError: of the first source that could not be read, after all the others were landed.
     """
     from pipelines.run import land as land_source
     from pipelines.sources.plan import plan
 
-    watch, out = watch or Silent(), []
+    watch, out, failed = watch or Silent(), [], []
+    options = [*settings.beam_options, *beam_options]
     for name in feeds or settings.sources:
         contract = registry.feed(name)
         for source in settings.sources.get(name, ()):
-            planned = plan(settings.lake, contract, source, settings.limits)
-            with watch.task(f"landing {name} from {source.name}", planned.bytes) as advance:
-                landed = land_source(
-                    settings.lake,
-                    settings.city,
-                    contract,
-                    source,
-                    datetime.now(UTC),
-                    settings.limits,
-                    [*settings.beam_options, *beam_options],
-                    advance,
-                    planned,
-                )
-            out.append(landed)
+            try:
+                todo = plan(settings.lake, contract, source, settings.limits)
+                with watch.task(f"landing {name} from {source.name}", todo.bytes) as advance:
+                    at = datetime.now(UTC)
+                    out.append(
+                        land_source(settings.lake, settings.city, contract, source, at, settings.limits, options, advance, todo)
+                    )
+            except SourceError as error:
+                failed.append(error)
+    if failed:
+        raise failed[0]
     return out
 
 
@@ -129,20 +132,27 @@ def build_feed(
     lake, city = settings.lake, settings.city
     days = stale_days(lake, city, name, first, last)
     if force:
-        days = [f.event_date for f in lake.files("raw", name) if f.event_date and _within(f.event_date, first, last)]
-        days = sorted(set(days))
+        landed = {f.event_date for f in lake.files("raw", name)}
+        days = sorted(d for d in landed if d and _within(d, first, last))
     if gates:
-        days = _gated(settings, "raw", name, days, built, watch)
+        held = _gated(settings, "raw", name, (first, last), built, watch)
+        days = [d for d in days if d not in held]
     with watch.task(f"refining {name}", len(days)) as advance:
         for batch in _batches(days):
             built.refined += refine(lake, city, name, batch, force)
             advance(len(batch))
     if gates:
-        _gated(settings, "refined", name, days, built, watch)
+        _gated(settings, "refined", name, (first, last), built, watch)
 
 
 def build_metric(
-    settings: Settings, metric: str, days: Sequence[date], built: Built, watch: Watch, gates: bool, force: bool
+    settings: Settings,
+    metric: str,
+    days: Sequence[date],
+    built: Built,
+    watch: Watch,
+    gates: bool,
+    force: bool,
 ) -> None:
     """Measure the days whose input changed, and gate them. A day that was blocked above is left as it was."""
     from assets.measure import dependencies, measure
@@ -151,11 +161,10 @@ def build_metric(
     held = {day for table, day in built.blocked if table in needs or table.replace("raw.", "refined.") in needs}
     days = [d for d in days if d not in held]
     with watch.task(f"measuring {metric}", len(days)) as advance:
-        changed = measure(settings.lake, settings.city, metric, days, force)
+        built.measured[metric] = measure(settings.lake, settings.city, metric, days, force)
         advance(len(days))
-    built.measured[metric] = changed
-    if gates:
-        _gated(settings, "metrics", metric, changed, built, watch)
+    if gates and days:
+        _gated(settings, "metrics", metric, (days[0], days[-1]), built, watch)
 
 
 def refined_days(settings: Settings, first: date | None = None, last: date | None = None) -> list[date]:
@@ -169,15 +178,18 @@ def refined_days(settings: Settings, first: date | None = None, last: date | Non
     return sorted(d for d in days | set(booked) if d and _within(d, first, last))
 
 
-def _gated(settings: Settings, layer: str, name: str, days: Sequence[date], built: Built, watch: Watch) -> list[date]:
-    """The days that may go on."""
-    from assets.checks import gates
-
+def _gated(
+    settings: Settings, layer: str, name: str, span: tuple[date | None, date | None], built: Built, watch: Watch
+) -> set[date]:
+    """Gate every day of the span that was not judged as it is now; returns the days that must not go on."""
+    days = sorted(d for d in verdicts.digests(settings, layer, name) if _within(d, *span))
     with watch.task(f"gating {layer}.{name}", len(days)) as advance:
-        results = gates(settings.lake, settings.city, layer, name, days, advance)
+        results, _ = verdicts.ask(settings, layer, name, days, advance)
+        advance(len(days) - len(results))
+    held = {r.day for r in results if r.blocks}
     built.gates += results
-    built.blocked |= {(f"{layer}.{name}", r.day) for r in results if r.blocks}
-    return [r.day for r in results if not r.blocks]
+    built.blocked |= {(f"{layer}.{name}", d) for d in held}
+    return held
 
 
 def _within(day: date, first: date | None, last: date | None) -> bool:

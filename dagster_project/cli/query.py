@@ -24,9 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def query(
-    sql: Annotated[
-        str, typer.Argument(metavar="SQL", help='Such as "SELECT * FROM metrics.traffic_hourly"; - reads it from stdin.')
-    ],
+    sql: Annotated[str, typer.Argument(metavar="SQL", help='Such as "SELECT * FROM metrics.<name>"; - reads it from stdin.')],
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=0, help=f"At most N rows; on a screen {SHOWN}.")
     ] = None,

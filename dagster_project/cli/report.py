@@ -88,9 +88,7 @@ def tables(config: ConfigOption = None, lake: LakeOption = None, as_json: JsonOp
 
 
 def describe(
-    table: Annotated[
-        str, typer.Argument(metavar="TABLE", help="Such as refined.traffic_flow; the layer may go where it is clear.")
-    ],
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Such as refined.<feed>; the layer may go where it is clear.")],
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many rows to show.")] = 3,
     config: ConfigOption = None,
     lake: LakeOption = None,

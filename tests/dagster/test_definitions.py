@@ -10,13 +10,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import DAYS, Place, make_place
-from good_rows import good_rows, put
 
 from dagster_project.assembly import assemble
 from dagster_project.partitions import first_day, today
 from schemas import registry
 from schemas.contract import Contract
+from tests.dagster.conftest import DAYS, Place, make_place
+from tests.good_rows import good_rows, put
 
 LOADED = """
 import json, sys

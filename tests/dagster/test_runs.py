@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import duckdb
 import polars as pl
-from conftest import DAYS, Place, Walked, asked_days
-from good_rows import good_rows, put
 
 from assets.refined import refine
 from dagster_project import verdicts
 from schemas import ledger, registry
 from schemas.lake import Lake, Step
+from tests.dagster.conftest import DAYS, Place, Walked, asked_days
+from tests.good_rows import good_rows, put
 
 
 def evaluations(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:

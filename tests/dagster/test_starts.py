@@ -6,8 +6,6 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import polars as pl
 import pytest
-from conftest import DAYS, Place, asked_days
-from good_rows import good_rows, put
 
 from assets.refined import refine
 from dagster_project import touched
@@ -16,6 +14,8 @@ from dagster_project.partitions import days_of, first_day, range_tags, ranges, t
 from dagster_project.sensors import new_files
 from dagster_project.settings import load
 from schemas import ledger, registry
+from tests.dagster.conftest import DAYS, Place, asked_days
+from tests.good_rows import good_rows, put
 
 D = date(2025, 3, 1)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-from good_rows import CITY, DAY, good_rows, put
 from polars.testing import assert_frame_equal
 
 from assets.exports import catalog
@@ -18,6 +17,7 @@ from schemas.contract import QUARANTINE
 from schemas.errors import LakeError
 from schemas.lake import Lake, Step
 from schemas.registry import table_contracts
+from tests.good_rows import CITY, DAY, good_rows, put
 
 METRIC = next(n.split(".")[1] for n, c in table_contracts().items() if c.layer == "metric" and "bin_at" in c)
 

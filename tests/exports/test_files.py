@@ -10,13 +10,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-from good_rows import CITY, DAY, good_rows, put
 from polars.testing import assert_frame_equal
 
 from assets.duck import SQL_TYPES
 from assets.exports.catalog import export
 from schemas.lake import Lake
 from schemas.registry import metrics
+from tests.good_rows import CITY, DAY, good_rows, put
 
 METRIC = "traffic_15min"
 CONTRACT = metrics()[METRIC]

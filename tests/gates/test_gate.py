@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from good_rows import CITY, DAY, good_rows, put
 
 from assets import checks
 from assets.checks import GateResult, gate, suite
@@ -17,6 +16,7 @@ from schemas.contract import Contract, RowRule, TableRule
 from schemas.errors import CitylakeError
 from schemas.lake import Lake
 from schemas.registry import feed, metrics, table_contracts
+from tests.good_rows import CITY, DAY, good_rows, put
 
 GATED = [t for t in table_contracts() if not t.startswith("reference.")]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from good_rows import CITY, DAY, good_rows, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from assets.suite import condition_counted
 from schemas.contract import RowRule, TableRule
 from schemas.lake import Lake
 from schemas.registry import feed, metrics, table_contracts
+from tests.good_rows import CITY, DAY, good_rows, put
 
 DAYS = [DAY + timedelta(days=n) for n in range(5)]
 CLOCKS_CHANGE = [date(2025, 3, 29), date(2025, 3, 30), date(2025, 3, 31)]

@@ -1,3 +1,5 @@
+"""An inbox and a lake for each landing test."""
+
 from pathlib import Path
 
 import pytest

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from lake_writer import DAY, ROWS, SCHEMA, step
 
 from schemas.lake import Lake
+from tests.schemas.lake_writer import DAY, ROWS, SCHEMA, step
 
 WRITER = Path(__file__).with_name("lake_writer.py")
 

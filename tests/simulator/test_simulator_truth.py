@@ -2,9 +2,9 @@
 
 import polars as pl
 import pytest
-from reader_of_files import seen
 
 from schemas.registry import feeds
+from tests.simulator.reader_of_files import seen
 
 SPACE = {"traffic_flow": "sensor_id", "meter_readings": "meter_id", "emergency_calls": "incident_id"}
 
