@@ -83,7 +83,7 @@ class _Reading:
     def __init__(self, column: Column, field: Field | None, wire: pl.DataFrame, source: Source) -> None:
         self.column, self.field, self.source = column, field, source
         self.present = field is not None and (field.constant is not None or all(w in wire.columns for w in field.wire))
-        self.text = True
+        self.text, self.whole = True, False
         self.raw = pl.lit(None, pl.String)
         if field is None or not self.present:
             self.typed = pl.lit(None, column.dtype)
@@ -92,12 +92,16 @@ class _Reading:
         else:
             self.raw = self._joined(field, wire)
             self.text = len(field.wire) > 1 or wire.schema[field.wire[0]] == pl.String
+            self.whole = wire.schema[field.wire[0]] == pl.Int64
             self.typed = self._typed(field)
 
     def _joined(self, field: Field, wire: pl.DataFrame) -> pl.Expr:
         if len(field.wire) == 1:
             only = pl.col(field.wire[0])
-            return self._without_sentinels(only.str.strip_chars(), field) if wire.schema[field.wire[0]] == pl.String else only
+            if wire.schema[field.wire[0]] != pl.String:
+                return only
+            # fields of a CSV are padded at times; JSON and Parquet mean the blanks they carry
+            return self._without_sentinels(only.str.strip_chars() if self.source.format == "csv" else only, field)
         parts = [pl.col(w).cast(pl.String).str.strip_chars() for w in field.wire]
         return pl.concat_str(parts, separator=field.join)
 
@@ -141,7 +145,7 @@ class _Reading:
         if exact and self.text:
             number = pl.coalesce(value.cast(pl.Int64, strict=False), _whole(number))
         elif exact:
-            number = _whole(value)
+            number = value if self.whole else _whole(value)
         sentinels = [float(n) for n in field.nulls if not isinstance(n, str)]
         if not sentinels:
             return number

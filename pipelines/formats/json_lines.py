@@ -5,10 +5,12 @@ Other JSON (arrays, envelopes) has formats of its own.
 
 import io
 import re
+from collections.abc import Iterator
 
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
@@ -56,7 +58,29 @@ def decode(lines: Lines, source: Source, contract: Contract) -> Decoded:
         frame = _strict(lines.data, lines.positions, types, ways)
         if frame is not None:
             return Decoded((frame,), payloads=lines.payloads)
-    return _triage(lines, types, ways)
+        # a guess costs little, and the strict parse of what it leaves proves it
+        for odd in _guesses(lines):
+            frame = _strict(lines.blanked(odd), lines.positions.filter(pl.Series(~odd)), types, ways)
+            if frame is not None:
+                rest = _triage(lines.only(odd), lines.positions.filter(pl.Series(odd)), types, ways)
+                return Decoded((frame, *rest.frames), rest.faults, lines.payloads)
+    return _triage(lines, lines.positions, types, ways)
+
+
+def _guesses(lines: Lines) -> Iterator[np.ndarray]:
+    """Which lines might be what keeps the buffer from being parsed, by ever dearer looks."""
+    starts, ends = lines.bounds
+    raw = np.frombuffer(lines.data, np.uint8)
+    cut = (raw[starts] != 0x7B) | (raw[ends - 1] != 0x7D)
+    if cut.any():
+        yield cut
+    if lines.is_utf8 and not _depth_over(lines, MAX_DEPTH).any():
+        with duckdb.connect() as engine:
+            engine.execute("SET threads = 2")
+            engine.register("lines", pa.table({"line": lines.documents()}))
+            odd = ~engine.sql("SELECT json_valid(line) AS ok FROM lines").pl()["ok"].to_numpy() | cut
+        if (odd != cut).any():
+            yield odd
 
 
 def _strict(data: bytes, positions: pl.Series, types: dict[str, pl.DataType], ways: Paths) -> pl.DataFrame | None:
@@ -96,9 +120,9 @@ def _leaf(way: tuple[str, ...]) -> pl.Expr:
     return value
 
 
-def _triage(lines: Lines, types: dict[str, pl.DataType], ways: Paths) -> Decoded:
+def _triage(lines: Lines, positions: pl.Series, types: dict[str, pl.DataType], ways: Paths) -> Decoded:
     """Refuse what is no object; parse strictly what fits; read the rest as text."""
-    table = pl.DataFrame({"_position": lines.positions, "line": lines.texts()})
+    table = pl.DataFrame({"_position": positions, "line": lines.texts()})
     no_text = table["line"].is_null()
     deep = pl.Series(_depth_over(lines, MAX_DEPTH))
     found = [
@@ -112,6 +136,8 @@ def _triage(lines: Lines, types: dict[str, pl.DataType], ways: Paths) -> Decoded
         bad = table.filter(~is_object)
         found.append(faults(bad["_position"], Code.MALFORMED, "a JSON object", bad["line"]))
         table = table.filter(is_object)
+        if table.height == 0:
+            return Decoded((), pl.concat(found).sort("_position"), lines.payloads)
         fits = _fits(engine, table, types, ways)
         frames = []
         strict = _strict_lines(table.filter(fits), types, ways)

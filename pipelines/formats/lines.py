@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-NEWLINE, RETURN = 0x0A, 0x0D
+NEWLINE, RETURN, SPACE = 0x0A, 0x0D, 0x20
+STRETCH = 1 << 20
 BOM = b"\xef\xbb\xbf"
 
 
@@ -32,7 +33,7 @@ class Lines:
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Starts and ends (without line end) of the lines that are not blank."""
         raw = np.frombuffer(self.data, np.uint8)
-        breaks = np.flatnonzero(raw == NEWLINE)
+        breaks = _where(raw, NEWLINE)
         starts = np.concatenate(([0], breaks + 1))
         ends = np.concatenate((breaks, [raw.size]))
         if self.data.startswith(BOM) and self.offset == 0:
@@ -90,6 +91,30 @@ class Lines:
         broken = [i for i, b in zip(doubtful, self.raw().gather(doubtful), strict=True) if not _is_text(b)]
         return repaired.scatter(broken, None) if broken else repaired
 
+    def documents(self) -> pa.LargeStringArray:
+        """The lines of a buffer that is text, each with the line end after it; nothing is copied."""
+        starts = self.bounds[0]
+        offsets = np.append(starts, len(self.data)).astype(np.int64)
+        return pa.LargeStringArray.from_buffers(starts.size, pa.py_buffer(offsets), pa.py_buffer(self.data))
+
+    def blanked(self, chosen: np.ndarray) -> bytes:
+        """The buffer with the chosen lines overwritten by spaces, so that the others stay where they are."""
+        raw = np.frombuffer(self.data, np.uint8).copy()
+        raw[self._bytes_of(chosen)] = SPACE
+        return raw.tobytes()
+
+    def only(self, chosen: np.ndarray) -> "Lines":
+        """The chosen lines as a buffer of their own; its positions count from 0."""
+        raw = np.frombuffer(self.data + b"\n", np.uint8)
+        return Lines(raw[self._bytes_of(chosen, 1)].tobytes(), 0, self.encoding)
+
+    def _bytes_of(self, chosen: np.ndarray, beyond: int = 0) -> np.ndarray:
+        """Index of every byte of the chosen lines, and of so many beyond each."""
+        starts, ends = (b[chosen] for b in self.bounds)
+        sizes = ends - starts + beyond
+        before = np.cumsum(sizes) - sizes
+        return np.repeat(starts - before, sizes) + np.arange(sizes.sum())
+
     def payloads(self, positions: pl.Series) -> pl.Series:
         """The lines at these positions as text, bytes that are no text as \\xNN."""
         index = self.positions.search_sorted(positions)
@@ -99,6 +124,12 @@ class Lines:
         # only refused lines come here
         shown = [b.decode(errors="backslashreplace") for b in chosen]
         return pl.Series("payload", shown, dtype=pl.String)
+
+
+def _where(raw: np.ndarray, byte: int) -> np.ndarray:
+    """Where a byte stands, looked for in stretches that stay in the processor's cache."""
+    found = [np.flatnonzero(raw[at : at + STRETCH] == byte) + at for at in range(0, raw.size, STRETCH)]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 def _is_text(line: bytes) -> bool:

@@ -6,6 +6,7 @@ Reading a split's bytes is `reading`; what the bytes mean is the formats'.
 import glob
 import hashlib
 import os
+import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -146,7 +147,8 @@ def cut(file: FileFound, source: Source, limits: Limits, start: int = 0) -> list
         ]
     with open_binary(file.uri) as handle:
         head = handle.read(min(limits.line_bytes, 1 << 18))
-    compression = "gzip" if head.startswith(b"\x1f\x8b") else "zip" if head.startswith(b"PK\x03\x04") else ""
+        zipped = head.startswith(b"PK\x03\x04") and (file.uri.lower().endswith(".zip") or zipfile.is_zipfile(handle))
+    compression = "gzip" if head.startswith(b"\x1f\x8b\x08") else "zip" if zipped else ""
     if compression:
         return [Split(file, 0, file.size, compression=compression)]
     newline, first_line = line_ends(head)

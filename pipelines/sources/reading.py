@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines.formats import csv
 from pipelines.sources.files import Limits, Split, line_ends, open_binary
@@ -14,6 +15,7 @@ from pipelines.sources.source import Source
 from schemas.errors import SourceError
 
 STEP = 1 << 20
+PEEK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -54,39 +56,48 @@ def chunks(split: Split, source: Source, limits: Limits) -> Iterator[Chunk]:
 def _range(split: Split, limits: Limits) -> Chunk:
     """Lines that begin within [start, end): the one cut by `start` is the split before's."""
     with open_binary(split.file.uri) as handle:
-        at = split.start
-        if at > 0:
-            handle.seek(at - 1)
-            data = handle.read(split.end - at + 1)
-            at -= 1
-            if at + len(data) < split.end:
-                raise _shorter(split)
-            first = data.find(split.newline)
-            if first < 0:  # inside one line that began before
-                return Chunk(split, b"", split.start, split.header)
-            data, at = data[first + 1 :], at + first + 1
-        else:
-            data = handle.read(split.end)
-            if len(data) < split.end:
-                raise _shorter(split)
-        if data and not data.endswith(split.newline):
-            tail = bytearray()
-            while len(tail) <= limits.line_bytes:
-                # what was appended after the file was listed belongs to a later landing
-                more = handle.read(min(STEP, split.file.size - handle.tell()))
-                cut = more.find(split.newline)
-                tail += more[: cut + 1] if cut >= 0 else more
-                if cut >= 0 or not more:
-                    break
-            data += bytes(tail)
+        begin, end = split.start, _line_end(handle, split, limits)
+        if begin > 0:
+            begin = _line_begin(handle, split, end)
+        handle.seek(begin)
+        data = handle.read(end - begin)
+        if len(data) < end - begin:
+            raise SourceError(split.file.uri, "the file became shorter while it was read", "land it again when it is at rest")
     if split.newline == b"\r":
         data = data.replace(b"\r", b"\n")
-    data, long = _without_long_lines(data, at, limits)
-    return Chunk(split, data, at, split.header, long=long)
+    data, long = _without_long_lines(data, begin, limits)
+    return Chunk(split, data, begin, split.header, long=long)
 
 
-def _shorter(split: Split) -> SourceError:
-    return SourceError(split.file.uri, "the file became shorter while it was read", "land it again when it is at rest")
+def _line_end(handle: Any, split: Split, limits: Limits) -> int:
+    """Where the line that holds the split's last byte ends; at most the length of a line beyond it.
+
+    What was appended after the file was listed belongs to a later landing.
+    """
+    at = split.end - 1
+    handle.seek(at)
+    while at < min(split.file.size, split.end + limits.line_bytes + 1):
+        piece = handle.read(min(PEEK, split.file.size - at))
+        cut = piece.find(split.newline)
+        if cut >= 0 or not piece:
+            return at + cut + 1 if cut >= 0 else at
+        at += len(piece)
+    return at
+
+
+def _line_begin(handle: Any, split: Split, end: int) -> int:
+    """Where the first line that begins within the split begins; `end` where none does."""
+    at = split.start - 1
+    handle.seek(at)
+    while at < split.end:
+        piece = handle.read(min(PEEK, split.end - at))
+        cut = piece.find(split.newline)
+        if cut >= 0 and at + cut + 1 < split.end:
+            return at + cut + 1
+        if cut >= 0 or not piece:
+            return end
+        at += len(piece)
+    return end
 
 
 def _without_long_lines(data: bytes, offset: int, limits: Limits) -> tuple[bytes, tuple[int, ...]]:

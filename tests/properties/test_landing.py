@@ -51,7 +51,7 @@ def lines_that_count(content: bytes) -> int:
 
 
 @given(batches)
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_every_line_is_kept_or_refused(batch: list[bytes]) -> None:
     content = b"\n".join(batch)
     inbox = landed(content)
@@ -63,7 +63,7 @@ def test_every_line_is_kept_or_refused(batch: list[bytes]) -> None:
 
 
 @given(batches, st.integers(60, 700))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_chunks_and_neighbours_change_nothing(batch: list[bytes], chunk: int) -> None:
     content = b"\n".join(batch) + b"\n"
     whole, parts = landed(content), landed(content, chunk)
@@ -79,7 +79,7 @@ def test_chunks_and_neighbours_change_nothing(batch: list[bytes], chunk: int) ->
 
 
 @given(st.lists(clean, min_size=1, max_size=20), st.lists(st.one_of(changed, mutated()), max_size=5), st.randoms())
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_good_rows_land_whatever_stands_between_them(good: list[bytes], bad: list[bytes], random) -> None:
     mine = [line.replace(b'"ok"', b'"mine"') for line in good]
     mixed = mine + bad
