@@ -1,6 +1,6 @@
 """How Beam may handle batches: by reference within a stage; pickled only if a runner insists.
 
-Without this Beam pickles whole batches just to estimate their size (half of the landing's time, measured).
+Without this Beam pickles whole batches just to estimate their size (docs/decisions/0015).
 """
 
 import pickle

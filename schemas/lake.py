@@ -278,11 +278,15 @@ class Lake:
     # -- upkeep ---------------------------------------------------------------------------------
 
     def tidy(self, layer: str, name: str = "", keep_hours: int = 168) -> int:
-        """Compact small files, clean the log and sweep files that no version needs; returns files swept."""
+        """Compact the ledger, clean the log and sweep files that no version needs; returns files swept.
+
+        Raw and quarantine keep their files: refined days are named by the raw files they were made of, and the
+        rows that refining refused are replaced file by file.
+        """
         table = self.open(layer, name)
         if table is None:
             return 0
-        if layer in ("ledger", "quarantine", "raw"):
+        if layer == "ledger":
             table.optimize.compact()
         table.create_checkpoint()
         table.cleanup_metadata()

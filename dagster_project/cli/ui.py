@@ -14,7 +14,7 @@ from dagster_project.cli import options
 from dagster_project.cli.options import ConfigOption
 
 HOME = ".dagster"
-DAGSTER_YAML = "# Nothing leaves this machine.\ntelemetry:\n  enabled: false\n"
+DAGSTER_YAML = "# Nothing leaves this machine, and no sign-up stands before the first page.\ntelemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 def register(app: typer.Typer) -> None:

@@ -65,7 +65,11 @@ def plan(lake: Lake, contract: Contract, source: Source, limits: Limits) -> Plan
             landed += 1
         else:
             before, after, start, end = outcome
-            splits = tuple(cut(replace(file, size=end), source, limits, start))
+            try:
+                splits = tuple(cut(replace(file, size=end), source, limits, start))
+            except OSError as error:
+                refused.append(Refusal(file.uri, f"it cannot be opened: {error.strerror or error}", "let this user read it"))
+                continue
             lacking = _lacking(contract, source, splits)
             if lacking:
                 refused.append(Refusal(file.uri, lacking, "correct columns in citylake.toml, or the file"))

@@ -113,6 +113,28 @@ def test_a_growing_file_cut_short_books_both_its_parts(inbox: Inbox, monkeypatch
     assert inbox.off_by() == 0
 
 
+def test_a_full_disk_is_one_clear_error_and_loses_nothing(inbox: Inbox) -> None:
+    """The disk's end is a real one for the process: the kernel refuses to write a file beyond a limit."""
+    rows = fill(inbox, 2, 3000)
+    full = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    out = subprocess.run(
+        [sys.executable, "-c", full + LANDER.replace("20_000", "10_000_000"), str(inbox.folder)],
+        capture_output=True, text=True, env=environment, cwd=inbox.folder,
+    )  # fmt: skip
+    assert out.returncode != 0
+    last = out.stderr.strip().splitlines()[-1]
+    assert "LakeError" in last and "the disk is not full" in last
+    assert inbox.raw("traffic_flow").height == 0
+    assert not list((inbox.folder / "lake").rglob("*.half"))
+    inbox.land("traffic_flow", uri="*.jsonl", format="json_lines")
+    assert_each_row_once(inbox, rows, 2)
+
+
 @pytest.mark.slow
 def test_kill_9_at_random_moments(inbox: Inbox) -> None:
     rows, dice, kills = fill(inbox, 4, 2000), random.Random(7), 0

@@ -121,6 +121,14 @@ def test_duplicate_keys_keep_the_first_in_clean_and_dirty_batches(inbox: Inbox) 
     assert inbox.raw("traffic_flow")["vehicle_count"].to_list() == [7, 7]
 
 
+def test_a_row_filter_may_look_at_what_is_not_mapped(inbox: Inbox) -> None:
+    columns = {k: k for k in ("sensor_id", "observed_at", "interval_s", "vehicle_count")}
+    rows = [event("a", kind="loop"), event("b", kind="radar"), event("c"), event("d", kind="loop", vehicle_count="x")]
+    land(inbox, lines(*rows), columns=columns, where="kind = 'loop' AND vehicle_count IS NOT NULL")
+    assert inbox.raw("traffic_flow")["sensor_id"].to_list() == ["a"]
+    assert inbox.codes("traffic_flow") == [("wrong_type", "vehicle_count")]
+
+
 def test_json_paths_units_sentinels_and_epochs(inbox: Inbox) -> None:
     row = {"dev": {"id": "d1"}, "t": 1777622400000, "v": {"kind": "mph", "x": 10}, "occ": 25, "n": -1, "dotted.name": 60}
     columns = {
