@@ -101,10 +101,9 @@ def _digests(city: City, contract: Contract, days: list[date], seen: Inputs) -> 
         read = [(t, f) for t, fs in seen.reaching([day], contract.lookback_days).items() for f in fs]
         text = [f"{t} {f.path} {f.rows} {f.bytes}" for t, f in read]
         by_day = [f.rows for t, f in read if t.split(".", maxsplit=1)[0] in PARTITIONED]
-        if seen.books is not None:
-            lines = seen.books.filter(pl.col("day") == day)
-            by_day += [lines.height] if lines.height else []
-            text.append(lines.write_csv())
+        lines = seen.books_by_day.get(day, [])
+        by_day += [len(lines)] if lines else []
+        text += lines
         digest = hashlib.sha256("\0".join([*made_of, day.isoformat(), *text]).encode()).hexdigest()[:16]
         out.append(_Day(day, digest, sum(by_day), bool(by_day)))
     return out

@@ -6,6 +6,7 @@ No metric is named here and nothing is written to the lake.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from importlib import resources
 
 import duckdb
@@ -49,10 +50,26 @@ class Inputs:
     books: pl.DataFrame | None
     limits: dict[str, float]
 
+    @cached_property
+    def _by_day(self) -> dict[str, dict[date | None, list[File]]]:
+        grouped: dict[str, dict[date | None, list[File]]] = {t: {} for t in self.files}
+        for table, files in self.files.items():
+            for file in files:
+                grouped[table].setdefault(file.event_date, []).append(file)
+        return grouped
+
+    @cached_property
+    def books_by_day(self) -> dict[date, list[str]]:
+        """The ledger's lines of each day as text."""
+        if self.books is None:
+            return {}
+        line = pl.concat_str(pl.all().cast(pl.String).fill_null("-"), separator="|").alias("line")
+        return dict(self.books.select("day", line).group_by("day", maintain_order=True).agg("line").rows())
+
     def reaching(self, days: Iterable[date], lookback_days: int) -> dict[str, list[File]]:
         """The files that some days read: their own, those they look back to, and all that are not kept by day."""
-        reach = set(with_lookback(days, lookback_days))
-        return {t: [f for f in fs if f.event_date is None or f.event_date in reach] for t, fs in self.files.items()}
+        reach = [None, *with_lookback(days, lookback_days)]
+        return {t: [f for d in reach for f in by_day.get(d, ())] for t, by_day in self._by_day.items()}
 
 
 def inputs(lake: Lake, tables: Iterable[str], days: Iterable[date], lookback_days: int = 0) -> Inputs:

@@ -19,6 +19,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from pyarrow.fs import FileSelector
 
 from schemas import parts as parquet
+from schemas import transactions
 from schemas.errors import LakeError
 from schemas.parts import File, Part, Step
 from schemas.storage import DELTA_TIMEOUTS, file_system, is_remote, options_for
@@ -29,6 +30,7 @@ LAYERS = ("raw", "quarantine", "refined", "metrics", "reference", "ledger")
 PARTITIONED = {"raw", "quarantine", "refined", "metrics"}
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 TRIES = 40
+FEW = 8
 T = TypeVar("T")
 
 
@@ -217,8 +219,11 @@ class Lake:
 
     def landed_up_to(self, layer: str, name: str, app_ids: Iterable[str]) -> dict[str, int]:
         """Up to which position each source is complete in the table; 0 for never seen."""
-        table = self.open(layer, name)
-        return {a: (table.transaction_version(a) or 0) if table else 0 for a in app_ids}
+        table, asked = self.open(layer, name), list(app_ids)
+        if table is None or len(asked) <= FEW:
+            return {a: (table.transaction_version(a) or 0) if table else 0 for a in asked}
+        known = transactions.versions(self.uri(layer, name), table.version(), self.options)
+        return {a: known.get(a, 0) for a in asked}
 
     def files(
         self, layer: str, name: str = "", days: Sequence[date] | None = None, table: DeltaTable | None = None

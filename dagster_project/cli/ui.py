@@ -14,7 +14,12 @@ from dagster_project.cli import options
 from dagster_project.cli.options import ConfigOption
 
 HOME = ".dagster"
-DAGSTER_YAML = "# Nothing leaves this machine, and no sign-up stands before the first page.\ntelemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+DAGSTER_YAML = """# Nothing leaves this machine, and no sign-up stands before the first page.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+"""
 
 
 def register(app: typer.Typer) -> None:
