@@ -149,7 +149,10 @@ def test_ui_serves_on_this_machine_alone_without_telemetry(cli: Any, tmp_path: P
     assert words[-4:] == ["-h", "127.0.0.1", "-p", "3456"]
     home = Path(environment["DAGSTER_HOME"])
     assert (home, environment["CITYLAKE_TOML"]) == (tmp_path / ".dagster", str(tmp_path / "citylake.toml"))
-    assert yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8")) == {"telemetry": {"enabled": False}}
+    assert yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8")) == {
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
+    }
 
 
 def test_help_imports_nothing_heavy() -> None:
