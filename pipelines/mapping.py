@@ -5,9 +5,9 @@ Whether a value is allowed is not judged here (`schemas.conform`); only whether 
 
 from dataclasses import dataclass
 
-import duckdb
 import polars as pl
 
+from pipelines.engine import cursor
 from pipelines.sources.source import Field, Source
 from pipelines.times import Clock
 from schemas.column import Column
@@ -206,7 +206,7 @@ class _Reading:
 
 def _sha256(texts: pl.Series) -> pl.Series:
     """The first 32 hex digits of each text's SHA-256."""
-    with duckdb.connect() as engine:
+    with cursor() as engine:
         engine.register("texts", texts.rename("t").to_frame().to_arrow())
         return engine.sql("SELECT left(sha256(t), 32) AS h FROM texts").pl()["h"].rename(texts.name)
 

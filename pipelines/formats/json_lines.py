@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from pipelines.engine import cursor
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
 from pipelines.sources.source import EPOCHS, Source
@@ -75,8 +76,7 @@ def _guesses(lines: Lines) -> Iterator[np.ndarray]:
     if cut.any():
         yield cut
     if lines.is_utf8 and not _depth_over(lines, MAX_DEPTH).any():
-        with duckdb.connect() as engine:
-            engine.execute("SET threads = 2")
+        with cursor() as engine:
             engine.register("lines", pa.table({"line": lines.documents()}))
             odd = ~engine.sql("SELECT json_valid(line) AS ok FROM lines").pl()["ok"].to_numpy() | cut
         if (odd != cut).any():
@@ -88,14 +88,19 @@ def _strict(data: bytes, positions: pl.Series, types: dict[str, pl.DataType], wa
     if positions.len() == 0:
         return pl.DataFrame(schema={**types, "_position": pl.Int64()})
     try:
-        # the blank line keeps Polars from taking the first bytes for those of a compressed file
-        parsed = pl.read_ndjson(io.BytesIO(b"\n" + data.removeprefix(b"\xef\xbb\xbf")), schema=_schema(types, ways))
+        parsed = pl.read_ndjson(io.BytesIO(_plainly_text(data)), schema=_schema(types, ways))
     except pl.exceptions.PolarsError:
         return None
     if parsed.height != positions.len():
         return None
     columns = [_leaf(ways[w]).alias(w) for w in types]
     return parsed.select(columns).with_columns(positions.alias("_position"))
+
+
+def _plainly_text(data: bytes) -> bytes:
+    """Without a byte order mark, and so begun that Polars cannot take it for a compressed file."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    return data if data.startswith((b"{", b" ")) else b"\n" + data
 
 
 def _schema(types: dict[str, pl.DataType], ways: Paths) -> dict[str, pl.DataType]:
@@ -130,8 +135,7 @@ def _triage(lines: Lines, positions: pl.Series, types: dict[str, pl.DataType], w
         faults(table["_position"].filter(~no_text & deep), Code.OVER_LIMIT, f"at most {MAX_DEPTH} levels of nesting"),
     ]
     table = table.filter(~no_text & ~deep)
-    with duckdb.connect() as engine:
-        engine.execute("SET threads = 2")
+    with cursor() as engine:
         is_object = _is_object(engine, table)
         bad = table.filter(~is_object)
         found.append(faults(bad["_position"], Code.MALFORMED, "a JSON object", bad["line"]))

@@ -100,20 +100,17 @@ class Lines:
     def blanked(self, chosen: np.ndarray) -> bytes:
         """The buffer with the chosen lines overwritten by spaces, so that the others stay where they are."""
         raw = np.frombuffer(self.data, np.uint8).copy()
-        raw[self._bytes_of(chosen)] = SPACE
+        starts, ends = (b[chosen] for b in self.bounds)
+        raw[_ranges(starts, ends - starts)] = SPACE
         return raw.tobytes()
 
     def only(self, chosen: np.ndarray) -> "Lines":
         """The chosen lines as a buffer of their own; its positions count from 0."""
-        raw = np.frombuffer(self.data + b"\n", np.uint8)
-        return Lines(raw[self._bytes_of(chosen, 1)].tobytes(), 0, self.encoding)
-
-    def _bytes_of(self, chosen: np.ndarray, beyond: int = 0) -> np.ndarray:
-        """Index of every byte of the chosen lines, and of so many beyond each."""
         starts, ends = (b[chosen] for b in self.bounds)
-        sizes = ends - starts + beyond
-        before = np.cumsum(sizes) - sizes
-        return np.repeat(starts - before, sizes) + np.arange(sizes.sum())
+        sizes = ends - starts + 1
+        taken = np.frombuffer(self.data, np.uint8).take(_ranges(starts, sizes), mode="clip")
+        taken[np.cumsum(sizes) - 1] = NEWLINE
+        return Lines(taken.tobytes(), 0, self.encoding)
 
     def payloads(self, positions: pl.Series) -> pl.Series:
         """The lines at these positions as text, bytes that are no text as \\xNN."""
@@ -124,6 +121,12 @@ class Lines:
         # only refused lines come here
         shown = [b.decode(errors="backslashreplace") for b in chosen]
         return pl.Series("payload", shown, dtype=pl.String)
+
+
+def _ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The indices of several stretches, one after another."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(starts - before, sizes) + np.arange(sizes.sum())
 
 
 def _where(raw: np.ndarray, byte: int) -> np.ndarray:
