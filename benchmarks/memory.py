@@ -1,4 +1,4 @@
-"""Peak memory of a landing, and whether it grows with the input: each landing in a fresh process, by ru_maxrss.
+"""Peak memory of a landing, and whether it grows with the input: each landing in a fresh process.
 
 Speed is measured elsewhere.
 """
