@@ -38,7 +38,7 @@ class Sizes:
 
 
 FULL = Sizes(2_000_000, 100_000, 5, 10, 1_000_000, 1_000_000, 365, 4)
-QUICK = Sizes(300_000, 20_000, 2, 1, 200_000, 20_000, 15, 2)
+QUICK = Sizes(200_000, 10_000, 1, 1, 100_000, 20_000, 6, 1)
 
 
 def bench(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> list[Result]:
