@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipelines.commit import commit
+from pipelines.faults import aloud
 from pipelines.sources.files import Split
 from pipelines.sources.reading import Chunk
 from pipelines.steps import Batch, Landing, conform, decode, read, write
@@ -27,10 +28,10 @@ def build(pipeline: "beam.Pipeline", landing: Landing, splits: Sequence[Split]) 
         pipeline
         | "splits" >> beam.Create(list(splits))
         | "spread" >> beam.Reshuffle()
-        | "read" >> beam.FlatMap(read, landing).with_output_types(Chunk)
-        | "decode" >> beam.Map(decode, landing).with_output_types(Batch)
-        | "conform" >> beam.Map(conform, landing).with_output_types(Batch)
-        | "write" >> beam.Map(write, landing)
+        | "read" >> beam.FlatMap(aloud(read), landing).with_output_types(Chunk)
+        | "decode" >> beam.Map(aloud(decode), landing).with_output_types(Batch)
+        | "conform" >> beam.Map(aloud(conform), landing).with_output_types(Batch)
+        | "write" >> beam.Map(aloud(write), landing)
         | "gather" >> beam.combiners.ToList()
-        | "commit" >> beam.FlatMap(commit, landing)
+        | "commit" >> beam.FlatMap(aloud(commit), landing)
     )

@@ -5,14 +5,16 @@ The default runner is Beam's in-process one; any other Beam option is passed thr
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TextIO, cast
 
 import polars as pl
 
-from pipelines import progress
+from pipelines import faults, progress
 from pipelines.sources.files import Limits
 from pipelines.sources.plan import Plan, Refusal, plan
 from pipelines.sources.source import Source
@@ -96,15 +98,21 @@ def _run(
     from pipelines.landing import build
     from pipelines.steps import Landing
 
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what goes wrong is raised
     landing = Landing(lake, city, contract, source, limits, tuple(replace(t, splits=()) for t in todo.todo), at)
     splits = [s for t in todo.todo for s in t.splits]
     named = any(o.startswith("--runner") for o in beam_options)
     options = PipelineOptions(list(beam_options) if named else [*IN_PROCESS, *beam_options])
-    with progress.heard_by(listener):
+    faults.forget()
+    with progress.heard_by(listener), redirect_stderr(cast(TextIO, faults.Quiet(sys.stderr))):
         try:
             with beam.Pipeline(options=options) if named else beam.Pipeline(FnApiRunner(), options=options) as pipeline:
                 build(pipeline, landing, splits)
+        except RuntimeError:
+            known = faults.first()
+            if known is None:
+                raise
+            raise known from None
         except OSError as error:
             raise LakeError(lake.root, str(error), "check the folder and the space on its disk, then land again") from error
 

@@ -4,7 +4,6 @@ Other JSON (arrays, envelopes) has formats of its own.
 """
 
 import io
-import re
 from collections.abc import Iterator
 
 import duckdb
@@ -204,9 +203,3 @@ def _as_text(engine: duckdb.DuckDBPyConnection, table: pl.DataFrame, types: dict
     pointers = ", ".join(_pointer(ways[w]) for w in asked)
     read = engine.sql(f"SELECT _position, json_extract_string(line, [{pointers}]) AS v FROM lines").pl()
     return read.select(*(pl.col("v").list.get(i, null_on_oob=True).alias(w) for i, w in enumerate(asked)), "_position")
-
-
-def wire_head(data: bytes) -> list[str]:
-    """Names in the first line, for messages about a mapping that finds nothing."""
-    first = re.findall(r'"((?:[^"\\]|\\.)*)"\s*:', data.split(b"\n", 1)[0].decode(errors="replace"))
-    return list(dict.fromkeys(first))

@@ -36,10 +36,6 @@ class Inbox:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def plan(self, feed: str, limits: Limits | None = None, **block: object) -> Plan:
-        source = parse(feed_contract(feed), "test", block, self.folder / "inbox")
-        return plan(self.lake, feed_contract(feed), source, limits or Limits())
-
     def land(self, feed: str, limits: Limits | None = None, beam: bool = False, **block: object) -> Plan:
         contract, limits = feed_contract(feed), limits or Limits()
         source = parse(contract, "test", block, self.folder / "inbox")

@@ -128,7 +128,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
     )  # fmt: skip
     assert out.returncode != 0
     last = out.stderr.strip().splitlines()[-1]
-    assert "LakeError" in last and "the disk is not full" in last
+    assert last.startswith("schemas.errors.LakeError") and "the disk is not full" in last
     assert inbox.raw("traffic_flow").height == 0
     assert not list((inbox.folder / "lake").rglob("*.half"))
     inbox.land("traffic_flow", uri="*.jsonl", format="json_lines")

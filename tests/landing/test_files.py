@@ -173,6 +173,13 @@ def test_parquet_types_and_row_groups(inbox: Inbox) -> None:
     assert inbox.off_by() == 0
 
 
+def test_an_error_in_a_worker_comes_out_as_itself(inbox: Inbox) -> None:
+    inbox.put("a.jsonl", lines("a"))
+    with pytest.raises(SourceError, match=r"\[feeds.traffic_flow.sources.test\] where: .*compare texts with texts"):
+        inbox.land("traffic_flow", beam=True, uri="a.jsonl", where="vehicle_count = 'x'", **BLOCK)
+    assert inbox.raw("traffic_flow").height == 0
+
+
 def test_beam_gives_what_the_verbs_give(inbox: Inbox) -> None:
     inbox.put("a.jsonl", b"".join(lines(f"s{i}", 60) for i in range(50)) + b"{bad\n")
     inbox.land("traffic_flow", limits=Limits(chunk_bytes=20_000), beam=True, uri="a.jsonl", **BLOCK)
