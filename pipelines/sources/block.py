@@ -22,7 +22,7 @@ from schemas.units import accepted, conversion
 
 
 @dataclass
-class _Block:
+class Block:
     """A table of the toml being read: takes keys by type and refuses what is left over."""
 
     where: str
@@ -59,7 +59,7 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) 
         SettingsError: with the place in the toml, what was found and what to do.
     """
     where = f"[feeds.{contract.name}.sources.{name}]"
-    block = _Block(where, dict(values))
+    block = Block(where, dict(values))
     uri = block.take("uri", str)
     if not uri:
         raise SettingsError(where, "no uri", "name a file, a glob or an s3:// uri")
@@ -123,7 +123,7 @@ def _field(where: str, column: Column, value: Any, shared: dict[str, Any]) -> Fi
         value = {"from": value}
     if not isinstance(value, dict):
         raise SettingsError(where, f"{value!r} is no mapping", 'write an incoming name, or { from = "name", ... }')
-    block = _Block(where, dict(value))
+    block = Block(where, dict(value))
     wire = block.take("from", (str, list), [])
     wire = (wire,) if isinstance(wire, str) else tuple(wire)
     constant = block.take("constant", (str, int, float, bool))
@@ -221,7 +221,7 @@ def _filter(where: str, text: str | None) -> str | None:
 def _unpivot(where: str, values: dict[str, Any] | None) -> Unpivot | None:
     if values is None:
         return None
-    block = _Block(f"{where} unpivot", dict(values))
+    block = Block(f"{where} unpivot", dict(values))
     keep = block.take("keep", list, [])
     out = Unpivot(tuple(keep), block.take("name", str, "name"), block.take("value", str, "value"))
     block.done()
