@@ -1,0 +1,141 @@
+"""What is known of each live source while it runs: counts, lags, state, last words. Written by the stream, read by whoever shows it.
+
+Nothing is drawn here. One desk per source; all of them are in this process.
+"""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+State = Literal["starting", "running", "waiting", "draining", "stopped"]
+REMEMBERED = 600
+"""Commits of which the times are kept, for rates and percentiles."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """One commit: what became readable, and how long it took to get there.
+
+    Attributes:
+        uris: the Parquet files of raw rows that became visible; by their day.
+        raw_rows: rows in them.
+        first_received_us: when the broker received the batch's first message.
+        last_event_us: the latest event time among the kept rows; None where none was kept.
+        at_us: when the commit was done, epoch microseconds.
+        seconds: from closing the batch to the commit.
+    """
+
+    feed: str
+    source: str
+    uris: tuple[str, ...]
+    days: tuple[str, ...]
+    messages: int
+    bytes: int
+    taken: int
+    kept: int
+    rejected: int
+    late: int
+    first_received_us: int
+    last_event_us: int | None
+    at_us: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A snapshot of one desk.
+
+    Attributes:
+        origin: the broker and topic, without secrets.
+        state: waiting means that the broker, the disk or the store is away and is being tried again.
+        says: the last thing that went wrong, in a few words; "" when all is well.
+        behind: messages waiting at the broker; None where it does not tell.
+        source_lag_s: age of the oldest message that is not yet in the lake; 0 where none waits.
+        event_lag_s: now minus the latest event time landed; None before the first row.
+        events_per_s: taken rows a second over the last 10 s.
+    """
+
+    feed: str
+    name: str
+    origin: str
+    state: State = "starting"
+    says: str = ""
+    is_connected: bool = False
+    messages: int = 0
+    bytes: int = 0
+    taken: int = 0
+    kept: int = 0
+    rejected: int = 0
+    late: int = 0
+    commits: int = 0
+    restarts: int = 0
+    behind: int | None = None
+    source_lag_s: float = 0.0
+    event_lag_s: float | None = None
+    events_per_s: float = 0.0
+    commit_p50_s: float | None = None
+    commit_p99_s: float | None = None
+    last_commit_at: datetime | None = None
+
+
+@dataclass
+class Desk:
+    """One source's desk. Safe to use from several threads."""
+
+    feed: str
+    name: str
+    origin: str
+    _now: Seen = field(init=False)
+    _recent: deque[Committed] = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._now = Seen(self.feed, self.name, self.origin)
+        self._recent = deque(maxlen=REMEMBERED)
+
+    def tell(self, **changes: object) -> None:
+        """Change what is known: state, says, is_connected, behind, source_lag_s, restarts."""
+        with self._lock:
+            self._now = replace(self._now, **changes)  # type: ignore[arg-type]
+
+    def book(self, done: Committed) -> None:
+        """Count a commit."""
+        with self._lock:
+            now = self._now
+            self._recent.append(done)
+            self._now = replace(
+                now,
+                messages=now.messages + done.messages,
+                bytes=now.bytes + done.bytes,
+                taken=now.taken + done.taken,
+                kept=now.kept + done.kept,
+                rejected=now.rejected + done.rejected,
+                late=now.late + done.late,
+                commits=now.commits + 1,
+                last_commit_at=datetime.fromtimestamp(done.at_us / 1e6).astimezone(),
+            )
+
+    def restarted(self, says: str) -> None:
+        """The source is being tried again, and why."""
+        with self._lock:
+            self._now = replace(self._now, state="waiting", says=says, restarts=self._now.restarts + 1)
+
+    def seen(self) -> Seen:
+        """What is known now."""
+        with self._lock:
+            now, recent = self._now, list(self._recent)
+        at_us = time.time() * 1e6
+        lately = [c for c in recent if at_us - c.at_us < 10e6]
+        span_s = min(10.0, (at_us - (recent[0].at_us - recent[0].seconds * 1e6)) / 1e6) if recent else 1.0
+        took = sorted(c.seconds for c in recent)
+        events = [c.last_event_us for c in recent if c.last_event_us is not None]
+        return replace(
+            now,
+            events_per_s=sum(c.taken for c in lately) / max(span_s, 1.0),
+            event_lag_s=(at_us - max(events)) / 1e6 if events else None,
+            commit_p50_s=took[len(took) // 2] if took else None,
+            commit_p99_s=took[min(len(took) - 1, len(took) * 99 // 100)] if took else None,
+        )
