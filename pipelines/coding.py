@@ -8,6 +8,7 @@ from typing import Any
 
 from apache_beam import coders
 
+from pipelines.live.lot import Gathered
 from pipelines.sources.files import Split
 from pipelines.sources.reading import Chunk
 from pipelines.steps import Batch
@@ -26,7 +27,7 @@ class BatchCoder(coders.Coder):
 
     def estimate_size(self, value: Any) -> int:
         """The bytes a batch was read from."""
-        if isinstance(value, Chunk):
+        if isinstance(value, (Chunk, Gathered)):
             return len(value.data)
         return value.bytes if isinstance(value, Batch) else value.end - value.start
 
@@ -37,5 +38,5 @@ class BatchCoder(coders.Coder):
 
 def register() -> None:
     """Make Beam use the coder for the types that travel between landing's steps."""
-    for kind in (Batch, Chunk, Split):
+    for kind in (Batch, Chunk, Gathered, Split):
         coders.registry.register_coder(kind, BatchCoder)

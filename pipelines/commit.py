@@ -1,17 +1,24 @@
-"""Makes a landing visible: quarantine, then ledger, then raw; raw last, because it says that a file is done.
+"""Makes a landing visible: of files quarantine, then ledger, then raw; raw last, because it says that a file is done.
 
-A landing that is cut short between these is done again to the same end, and each table takes it once.
+A landing that is cut short between these is done again to the same end, and each table takes it once. A batch of
+messages cannot be cut again to the same end: it is noted first, the ledger decides, and `recover` completes it.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date, datetime
 
+from pipelines.live import desk
+from pipelines.live.lot import Lot
 from pipelines.steps import Landing, Written
 from schemas import ledger
 from schemas.contract import QUARANTINE, arrow
-from schemas.lake import Part, Step
+from schemas.errors import SourceError
+from schemas.lake import Lake, Part, Step
 from schemas.ledger import Tally
+from schemas.notes import file_name
 
 
 def commit(written: Sequence[Written], landing: Landing) -> list[Step]:
@@ -53,3 +60,89 @@ def _by_day(tallies: Sequence[Tally], landing: Landing, uri: str) -> list[Tally]
         )
     empty = Tally("land", landing.contract.name, None, 0, 0, source=uri, contract_version=landing.contract.version)
     return list(out.values()) or [empty]
+
+
+def commit_lot(written: Written, landing: Landing) -> Lot:
+    """Commit a batch of messages: a note of its parts, ledger, quarantine, raw.
+
+    Raises:
+        SourceError: another process landed some of these messages first; nothing of the batch became visible.
+    """
+    lot, lake = written.lot, landing.lake
+    if lot is None:
+        raise AssertionError(f"{written.uri}: a batch without its lot")
+    note = f"{_notes(landing.place)}/{lot.stem}"
+    parts = {layer: [_told(p) for p in found] for layer, found in (("raw", written.raw), ("quarantine", written.quarantine))}
+    lake.notes.write(note, json.dumps({"steps": [(s.app_id, s.before, s.after) for s in lot.steps], **parts}))
+
+    def booked(_: list[Step]) -> list[Part]:
+        return [ledger.write(lake, f"{lot.stem}", _by_day(written.tallies, landing, written.uri), lot.at)]
+
+    if not lake.append("ledger", "", ledger.arrow_schema(), lot.steps, booked, together=True):
+        lake.notes.remove(note)
+        raise SourceError(landing.place, "another process landed these messages first", "nothing: reading goes on after them")
+    _complete(lake, landing, lot.steps, written.raw, written.quarantine)
+    lake.notes.remove(note)
+    desk.at(lot.place).book(_committed(written, lot, landing))
+    return lot
+
+
+def recover(landing: Landing) -> int:
+    """Complete the batches that the ledger has and other tables lack; returns how many there were."""
+    lake, completed = landing.lake, 0
+    for name in lake.notes.names(_notes(landing.place)):
+        told = json.loads(lake.notes.read(name) or "{}")
+        steps = [Step(*s) for s in told.get("steps", ())]
+        ids = [s.app_id for s in steps]
+        decided = lake.landed_up_to("ledger", "", ids)
+        held = lake.landed_up_to("raw", landing.contract.name, ids)
+        if steps and all(decided[s.app_id] == s.after for s in steps):
+            raw, refused = ([_part(*p) for p in told[layer]] for layer in ("raw", "quarantine"))
+            _complete(lake, landing, steps, raw, refused)
+            completed += 1
+            lake.notes.remove(name)
+        elif not steps or any(held[s.app_id] >= s.after for s in steps):
+            lake.notes.remove(name)
+    return completed
+
+
+def _complete(lake: Lake, landing: Landing, steps: Sequence[Step], raw: Sequence[Part], refused: Sequence[Part]) -> None:
+    """What the ledger decided becomes visible; each table takes it once."""
+    feed, contract = landing.contract.name, landing.contract
+    first, *others = steps
+    if refused:
+        due = [replace(s, before=None) for s in steps]
+        due[0] = replace(due[0], parts=tuple(refused))
+        lake.append("quarantine", feed, arrow(QUARANTINE), due, together=True)
+    lake.append("raw", feed, contract.arrow_schema("raw"), [replace(first, parts=tuple(raw)), *others], together=True)
+
+
+def _notes(place: str) -> str:
+    return f"steps/{file_name(place)}"
+
+
+def _told(part: Part) -> list[str | int | None]:
+    return [part.path, part.event_date.isoformat() if part.event_date else None, part.rows, part.bytes]
+
+
+def _part(path: str, day: str | None, rows: int, size: int) -> Part:
+    return Part(path, date.fromisoformat(day) if day else None, rows, size)
+
+
+def _committed(written: Written, lot: Lot, landing: Landing) -> desk.Committed:
+    base, now = landing.lake.uri("raw", landing.contract.name), datetime.now(lot.at.tzinfo)
+    counts = {k: sum(getattr(t, k) for t in written.tallies) for k in ("taken", "kept", "rejected", "late")}
+    latest = written.last_event_at
+    return desk.Committed(
+        feed=landing.contract.name,
+        source=landing.source.name,
+        uris=tuple(f"{base}/{p.path}" for p in written.raw),
+        days=tuple(str(p.event_date) for p in written.raw),
+        messages=lot.messages,
+        bytes=lot.bytes,
+        first_received_us=lot.first_received_us,
+        last_event_us=int(latest.timestamp() * 1e6) if latest else None,
+        at_us=int(now.timestamp() * 1e6),
+        seconds=(now - lot.at).total_seconds(),
+        **counts,
+    )

@@ -9,22 +9,27 @@ from typing import Any, TextIO
 from schemas.errors import CitylakeError
 
 WORKER = "apache_beam/runners/worker/sdk_worker.py"
-_heard: list[CitylakeError] = []
+_heard: dict[str, CitylakeError] = {}
 
 
-def first() -> CitylakeError | None:
-    """The first error since `forget`, if there was one."""
-    return _heard[0] if _heard else None
+def first(place: str) -> CitylakeError | None:
+    """The first error at a place (a source) since `forget`, if there was one."""
+    return _heard.get(place)
 
 
-def forget() -> None:
-    """Begin anew."""
-    _heard.clear()
+def forget(place: str) -> None:
+    """Begin anew there."""
+    _heard.pop(place, None)
 
 
-def aloud(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """The verb, but its `CitylakeError`s are remembered in this process as they pass."""
-    return _Aloud(verb).do
+def hear(place: str, error: CitylakeError) -> None:
+    """Remember an error of a place, unless there is an earlier one."""
+    _heard.setdefault(place, error)
+
+
+def aloud(verb: Callable[..., Any], place: str) -> Callable[..., Any]:
+    """The verb, but its `CitylakeError`s are remembered in this process, by place, as they pass."""
+    return _Aloud(verb, place).do
 
 
 class Quiet:
@@ -46,21 +51,20 @@ class Quiet:
 class _Aloud:
     """Picklable: workers find it by its module, and so remember in the same place."""
 
-    def __init__(self, verb: Callable[..., Any]) -> None:
-        self.verb = verb
+    def __init__(self, verb: Callable[..., Any], place: str) -> None:
+        self.verb, self.place = verb, place
 
     def do(self, *words: Any) -> Any:
         try:
             out = self.verb(*words)
         except CitylakeError as error:
-            _heard.append(error)
+            hear(self.place, error)
             raise
         return self._through(out) if isinstance(out, Iterator) else out
 
-    @staticmethod
-    def _through(rows: Iterator[Any]) -> Iterator[Any]:
+    def _through(self, rows: Iterator[Any]) -> Iterator[Any]:
         try:
             yield from rows
         except CitylakeError as error:
-            _heard.append(error)
+            hear(self.place, error)
             raise

@@ -103,13 +103,13 @@ def _run(
     splits = [s for t in todo.todo for s in t.splits]
     named = any(o.startswith("--runner") for o in beam_options)
     options = PipelineOptions(list(beam_options) if named else [*IN_PROCESS, *beam_options])
-    faults.forget()
+    faults.forget(landing.place)
     with progress.heard_by(listener), redirect_stderr(cast(TextIO, faults.Quiet(sys.stderr))):
         try:
             with beam.Pipeline(options=options) if named else beam.Pipeline(FnApiRunner(), options=options) as pipeline:
                 build(pipeline, landing, splits)
         except RuntimeError:
-            known = faults.first()
+            known = faults.first(landing.place)
             if known is None:
                 raise
             raise known from None

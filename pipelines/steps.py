@@ -11,16 +11,17 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipelines import mapping, progress
-from pipelines.formats import csv, json_lines, parquet
+from pipelines.formats import csv, json_documents, json_lines, parquet
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
+from pipelines.live.lot import Gathered, Lot, Origins
 from pipelines.sources import reading
 from pipelines.sources.files import Limits, Split, open_binary
 from pipelines.sources.plan import Todo
 from pipelines.sources.source import Source
 from schemas import conform as judge
 from schemas.city import City
-from schemas.contract import Contract
+from schemas.contract import QUARANTINE, Contract
 from schemas.lake import Lake, Part
 from schemas.ledger import Tally
 from schemas.rejection import Code
@@ -31,7 +32,7 @@ class Landing:
     """All that the verbs need to know. Picklable: it travels to workers.
 
     Attributes:
-        todo: the files of this landing without their splits.
+        todo: the files of this landing without their splits; none for a live source.
         at: when the landing began; `_landed_at` of its rows.
     """
 
@@ -43,16 +44,31 @@ class Landing:
     todo: tuple[Todo, ...]
     at: datetime
 
+    @property
+    def place(self) -> str:
+        """The source, as errors and desks are kept by: "feed/name"."""
+        return f"{self.contract.name}/{self.source.name}"
+
 
 @dataclass(frozen=True)
 class Batch:
-    """A chunk on its way: what it was read from, and what became of it so far."""
+    """A chunk on its way: what it was read from, and what became of it so far.
 
-    split: Split
+    Attributes:
+        uri: the file or topic, as the ledger names it; `origin` is the same or a member of it.
+        received_at: of all its rows; of messages, each row's own is told by `origins`.
+        at: `_landed_at` of its rows.
+    """
+
+    uri: str
     origin: str
     stem: str
     bytes: int
+    received_at: datetime
+    at: datetime
     decoded: Decoded
+    origins: Origins | None = None
+    lot: Lot | None = None
     kept: pl.DataFrame | None = None
     faults: pl.DataFrame | None = None
     taken: int = 0
@@ -67,6 +83,8 @@ class Written:
     raw: tuple[Part, ...]
     quarantine: tuple[Part, ...]
     tallies: tuple[Tally, ...]
+    lot: Lot | None = None
+    last_event_at: datetime | None = None
 
 
 def read(split: Split, landing: Landing) -> Iterator[reading.Chunk | Split]:
@@ -77,53 +95,86 @@ def read(split: Split, landing: Landing) -> Iterator[reading.Chunk | Split]:
         yield from reading.chunks(split, landing.source, landing.limits)
 
 
-def decode(chunk: reading.Chunk | Split, landing: Landing) -> Batch:
+def decode(chunk: reading.Chunk | Split | Gathered, landing: Landing) -> Batch:
     """Wire columns, and faults of rows that are no rows."""
+    if isinstance(chunk, Gathered):
+        return _of_messages(chunk, landing)
     if isinstance(chunk, Split):
         with open_binary(chunk.file.uri) as handle:
             group = pl.DataFrame(pl.from_arrow(pq.ParquetFile(handle).read_row_group(chunk.group)))
-        return Batch(chunk, chunk.file.uri, chunk.stem, 0, parquet.decode(group, chunk.first_row, landing.source))
+        decoded = parquet.decode(group, chunk.first_row, landing.source)
+        uri, size = chunk.file.uri, chunk.end - chunk.start
+        return Batch(uri, uri, chunk.stem, size, chunk.file.received_at, landing.at, decoded)
     lines = Lines(chunk.data, chunk.offset, landing.source.encoding)
     if landing.source.format == "csv":
         decoded = csv.decode(lines, landing.source, chunk.header)
     else:
         decoded = json_lines.decode(lines, landing.source, landing.contract)
-    origin = chunk.split.file.uri + (f"!{chunk.member}" if chunk.member else "")
+    file = chunk.split.file
+    origin = file.uri + (f"!{chunk.member}" if chunk.member else "")
     _accounted(origin, lines.count, sum(f.height for f in decoded) + decoded.faults.height)
-    stem = Split(chunk.split.file, chunk.offset, 0, member=chunk.member).stem
-    return Batch(chunk.split, origin, stem, len(chunk.data), _with_breaks(decoded, chunk, landing.limits))
+    stem = Split(file, chunk.offset, 0, member=chunk.member).stem
+    size = len(chunk.data) or chunk.split.end - chunk.split.start
+    return Batch(file.uri, origin, stem, size, file.received_at, landing.at, _with_breaks(decoded, chunk, landing.limits))
+
+
+def _of_messages(gathered: Gathered, landing: Landing) -> Batch:
+    lot, origins, data, source = gathered.lot, gathered.origins, gathered.data, landing.source
+    if source.format == "json":
+        data, starts, message = json_documents.lines(gathered.documents, source.records)
+        origins = replace(origins, starts=starts, message=message)
+    data, long = reading.without_long_lines(data, 0, landing.limits)
+    lines = Lines(data, 0, source.encoding)
+    decoded = json_lines.decode(lines, source, landing.contract)
+    _accounted(lot.origin, lines.count, sum(f.height for f in decoded) + decoded.faults.height)
+    if source.topic_names:
+        told = tuple(f.with_columns(origins.levels(source.topic_names, f["_position"])) for f in decoded)
+        decoded = replace(decoded, frames=told)
+    decoded = _with_long(decoded, long, landing.limits)
+    return Batch(lot.origin, lot.origin, lot.stem, lot.bytes, lot.at, lot.at, decoded, origins, lot)
 
 
 def _with_breaks(decoded: Decoded, chunk: reading.Chunk, limits: Limits) -> Decoded:
     """Add what the reading itself refused: lines over the limit, and the rest of a file that broke."""
-    found = [decoded.faults]
-    if chunk.long:
-        found.append(
-            faults(pl.Series(chunk.long, dtype=pl.Int64), Code.OVER_LIMIT, f"a line of at most {limits.line_bytes} bytes")
-        )
-    if chunk.broken:
-        code = Code.OVER_LIMIT if chunk.over_limit else Code.UNREADABLE_FILE
-        end = pl.Series([chunk.offset + len(chunk.data)], dtype=pl.Int64)
-        found.append(faults(end, code, "a file that can be read to its end", chunk.broken))
-    if len(found) == 1:
+    decoded = _with_long(decoded, chunk.long, limits)
+    if not chunk.broken:
         return decoded
-    own = set(chunk.long) | ({chunk.offset + len(chunk.data)} if chunk.broken else set())
+    code = Code.OVER_LIMIT if chunk.over_limit else Code.UNREADABLE_FILE
+    end = chunk.offset + len(chunk.data)
+    fault = faults(pl.Series([end], dtype=pl.Int64), code, "a file that can be read to its end", chunk.broken)
+    return _with_unseen(decoded, fault)
+
+
+def _with_long(decoded: Decoded, long: tuple[int, ...], limits: Limits) -> Decoded:
+    if not long:
+        return decoded
+    return _with_unseen(
+        decoded, faults(pl.Series(long, dtype=pl.Int64), Code.OVER_LIMIT, f"a line of at most {limits.line_bytes} bytes")
+    )
+
+
+def _with_unseen(decoded: Decoded, found: pl.DataFrame) -> Decoded:
+    """Add faults of which no payload can be shown."""
+    unseen, shown_before = found["_position"].implode(), decoded.payloads
 
     def payloads(positions: pl.Series) -> pl.Series:
-        of_lines = ~positions.is_in(sorted(own))
+        of_lines = ~positions.is_in(unseen)
         shown = pl.Series("payload", [None] * positions.len(), dtype=pl.String)
-        return shown.scatter(of_lines.arg_true(), decoded.payloads(positions.filter(of_lines)))
+        return shown.scatter(of_lines.arg_true(), shown_before(positions.filter(of_lines)))
 
-    return Decoded(decoded.frames, pl.concat(found), payloads)
+    return Decoded(decoded.frames, pl.concat([decoded.faults, found]), payloads)
 
 
 def conform(batch: Batch, landing: Landing) -> Batch:
     """The contract's columns of the rows it keeps, and a fault for each of the others."""
-    contract, received_at = landing.contract, batch.split.file.received_at
+    contract, told = landing.contract, batch.origins
+    received_at: datetime | pl.Expr = batch.received_at if told is None else pl.col("_received_at")
     kept, found, taken, filtered = [], [batch.decoded.faults], batch.decoded.faults.height, 0
     for frame in batch.decoded:
         mapped = mapping.apply(frame, landing.source, contract)
         dated = mapped.rows.with_columns(landing.city.day(contract.starts_at()).alias("event_date"))
+        if told is not None:
+            dated = dated.with_columns(told.received_at(dated["_position"]))
         good, bad = judge.split(dated, contract, received_at)
         kept.append(good)
         found += [mapped.faults, bad]
@@ -135,31 +186,37 @@ def conform(batch: Batch, landing: Landing) -> Batch:
 
 def write(batch: Batch, landing: Landing) -> Written:
     """Parts of raw and quarantine, one a day, that no reader sees yet."""
-    contract, lake, at = landing.contract, landing.lake, landing.at
-    lineage = [
-        pl.lit(batch.origin).alias("_source"),
-        pl.lit(batch.split.file.received_at, pl.Datetime("us", "UTC")).alias("_received_at"),
-        pl.lit(at, pl.Datetime("us", "UTC")).alias("_landed_at"),
-        pl.lit(contract.version, pl.Int64).alias("_contract_version"),
-    ]
-    raw, refused, late = [], [], {}
+    contract, lake = landing.contract, landing.lake
+    raw, refused, late, latest = [], [], {}, None
     kept = batch.kept if batch.kept is not None else pl.DataFrame()
-    order = list(contract.polars_schema("raw"))
     if kept.height:
-        timely = batch.split.file.received_at - contract.late_after
-        late = dict(kept.filter(pl.col(contract.event_time or "") < timely).group_by("event_date").len().rows())
-        for day, rows in _by_day(kept.with_columns(lineage).select(order)):
-            raw.append(lake.write_part("raw", contract.name, day, batch.stem, rows))
+        rows = _with_lineage(kept, batch, contract)
+        time = pl.col(contract.event_time or "")
+        latest = rows.select(time.max()).item()
+        late = dict(rows.filter(time < pl.col("_received_at") - contract.late_after).group_by("event_date").len().rows())
+        for day, part in _by_day(rows.select(list(contract.polars_schema("raw")))):
+            raw.append(lake.write_part("raw", contract.name, day, batch.stem, part))
     found = batch.faults if batch.faults is not None else judge.no_faults()
     if found.height:
-        found = found.with_columns(
-            pl.lit("land").alias("stage"), batch.decoded.payloads(found["_position"]).alias("payload"), *lineage
-        )
-        for day, rows in _by_day(found):
-            refused.append(lake.write_part("quarantine", contract.name, day, batch.stem, rows))
-    progress.advance(batch.bytes or batch.split.end - batch.split.start)
+        payloads = batch.decoded.payloads(found["_position"])
+        found = _with_lineage(found.with_columns(pl.lit("land").alias("stage"), payloads), batch, contract)
+        for day, part in _by_day(found.select(c.name for c in QUARANTINE)):
+            refused.append(lake.write_part("quarantine", contract.name, day, batch.stem, part))
+    progress.advance(batch.bytes)
     tallies = _count(batch, landing, raw, refused, late)
-    return Written(batch.split.file.uri, tuple(raw), tuple(refused), tallies)
+    return Written(batch.uri, tuple(raw), tuple(refused), tallies, batch.lot, latest)
+
+
+def _with_lineage(rows: pl.DataFrame, batch: Batch, contract: Contract) -> pl.DataFrame:
+    """Where each row came from, when, and when and by which contract it was landed."""
+    own: list[pl.Expr] | list[pl.Series] = [
+        pl.lit(batch.origin).alias("_source"),
+        pl.lit(batch.received_at, pl.Datetime("us", "UTC")).alias("_received_at"),
+    ]
+    if batch.origins is not None:
+        own = batch.origins.lineage(rows["_position"])
+    landed = pl.lit(batch.at, pl.Datetime("us", "UTC")).alias("_landed_at")
+    return rows.with_columns(*own, landed, pl.lit(contract.version, pl.Int64).alias("_contract_version"))
 
 
 def _by_day(rows: pl.DataFrame) -> list[tuple[date | None, pl.DataFrame]]:
@@ -182,7 +239,7 @@ def _count(batch: Batch, landing: Landing, raw: list[Part], refused: list[Part],
             rejected=rejected.get(day, 0),
             late=late.get(day, 0),
             filtered=batch.filtered if day == days[0] else 0,
-            source=batch.split.file.uri,
+            source=batch.uri,
             contract_version=landing.contract.version,
         )
         for day in days

@@ -47,7 +47,7 @@ def shortened(value: pl.Expr) -> pl.Expr:
     return value.cast(pl.String, strict=False).str.slice(0, FOUND_LENGTH)
 
 
-def rules(contract: Contract, received_at: datetime) -> list[Rule]:
+def rules(contract: Contract, received_at: datetime | pl.Expr) -> list[Rule]:
     """Every rule of the contract for rows received at `received_at`, in the order of judgement."""
     out: list[Rule] = []
     for column in contract.columns:
@@ -89,24 +89,26 @@ def _column_rules(column: Column) -> list[Rule]:
     return out
 
 
-def _time_rules(contract: Contract, received_at: datetime) -> list[Rule]:
+def _time_rules(contract: Contract, received_at: datetime | pl.Expr) -> list[Rule]:
     if contract.event_time is None:
         return []
     name, value = contract.event_time, pl.col(contract.event_time)
     first = datetime.combine(contract.earliest, time(), UTC)
     last = received_at + contract.future_tolerance
+    tolerated = f"{contract.future_tolerance.total_seconds():g} s after its receipt or earlier"
+    expected = tolerated if isinstance(last, pl.Expr) else f"{last:%Y-%m-%dT%H:%M:%SZ} or earlier"
     return [
         Rule(Code.IMPLAUSIBLE_TIME, name, f"{contract.earliest} or later", (value < first).fill_null(False), shortened(value)),
-        Rule(Code.FROM_FUTURE, name, f"{last:%Y-%m-%dT%H:%M:%SZ} or earlier", (value > last).fill_null(False), shortened(value)),
+        Rule(Code.FROM_FUTURE, name, expected, (value > last).fill_null(False), shortened(value)),
     ]
 
 
-def split(frame: pl.DataFrame, contract: Contract, received_at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split(frame: pl.DataFrame, contract: Contract, received_at: datetime | pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Split typed rows into those the contract keeps and the faults of those it does not.
 
     Args:
         frame: the contract's columns, typed, `_position`, and `event_date` where it is known already.
-        received_at: when the source was received; the future is judged against it.
+        received_at: when the source was received, or the column that says it of each row; the future is judged against it.
 
     Returns:
         The kept rows as they came, and one fault (`FAULT_COLUMNS`) per refused row: the first that holds.

@@ -38,6 +38,9 @@ def text() -> str:
             HEAD,
             *_contents(contracts),
             *(line for layer, found in contracts.items() for line in _chapter(layer, found.values())),
+            "## Tables of the house",
+            "",
+            *(line for contract in registry.kernel().values() for line in _dataset(contract)),
             *_stages(),
             "## Quarantine",
             "",
@@ -64,6 +67,7 @@ def _contents(contracts: dict[str, dict[str, Contract]]) -> list[str]:
     rows = [
         (f"[{name}](#{name})", TITLES[layer].lower(), c.domain, c.doc) for layer in TITLES for name, c in contracts[layer].items()
     ]
+    rows += [(f"[{name}](#{name})", "tables of the house", c.domain, c.doc) for name, c in registry.kernel().items()]
     return _table(("dataset", "among", "domain", "a row is"), rows)
 
 

@@ -122,6 +122,7 @@ def release(folder: Path = FOLDER, contracts: list[Contract] | None = None) -> l
         from schemas import registry
 
         contracts = [c for layer in registry.FOLDERS for c in registry.contracts(layer).values()]
+        contracts += registry.kernel().values()
     due = [c for c in contracts if unreleased(c, folder)]
     for contract in due:
         (folder / lock_name(contract)).write_text(json.dumps(locked(contract), indent=1) + "\n", "utf-8")

@@ -21,6 +21,7 @@ from pyarrow.fs import FileSelector
 from schemas import parts as parquet
 from schemas import transactions
 from schemas.errors import LakeError
+from schemas.notes import Notes
 from schemas.parts import File, Part, Step
 from schemas.storage import DELTA_TIMEOUTS, file_system, is_remote, options_for
 
@@ -41,6 +42,7 @@ class Lake:
         self.root = str(root).rstrip("/") if is_remote(str(root)) else str(Path(root).absolute())
         self.options = options_for(self.root)
         self._delta_options = None if self.options is None else DELTA_TIMEOUTS | self.options
+        self.notes = Notes(self.root)
 
     def __repr__(self) -> str:
         return f"Lake({self.root!r})"
@@ -144,6 +146,7 @@ class Lake:
         schema: pa.Schema,
         steps: Sequence[Step],
         made_for: Callable[[list[Step]], Sequence[Part]] | None = None,
+        together: bool = False,
     ) -> list[Step]:
         """Make the parts of every step visible in one commit; skip steps that somebody completed before.
 
@@ -152,10 +155,13 @@ class Lake:
 
         Args:
             made_for: writes the parts of the steps that are due, where they are not written yet.
+            together: all of the steps, or none.
         """
 
         def work(table: DeltaTable) -> list[Step]:
-            due = [s for s in steps if not s.app_id or (table.transaction_version(s.app_id) or 0) == s.before]
+            due = [s for s in steps if not s.app_id or parquet.is_due(s, table.transaction_version(s.app_id) or 0)]
+            if together and len(due) < len(steps):
+                return []
             if due:
                 parts = made_for(due) if made_for else [p for s in due for p in s.parts]
                 parquet.commit(table, parts, [Transaction(s.app_id, s.after) for s in due if s.app_id])

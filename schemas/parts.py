@@ -49,14 +49,20 @@ class Step:
 
     Attributes:
         app_id: the source's identity.
-        before: position up to which the source was complete when the parts were made; 0 for nothing.
+        before: position up to which the source was complete when the parts were made; 0 for nothing. None where
+            the table need not have every step of its source: then any earlier position will do.
         after: position up to which it is complete with them.
     """
 
     app_id: str
-    before: int
+    before: int | None
     after: int
     parts: tuple[Part, ...] = ()
+
+
+def is_due(step: Step, version: int) -> bool:
+    """Whether a table that is complete up to `version` still lacks the step."""
+    return version < step.after if step.before is None else version == step.before
 
 
 def write(uri: str, body: pl.DataFrame) -> int:

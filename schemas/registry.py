@@ -10,6 +10,7 @@ from functools import cache
 import schemas.feeds
 import schemas.metrics
 import schemas.reference
+from schemas import alerts
 from schemas.contract import Contract
 from schemas.errors import CitylakeError, ContractError
 
@@ -50,6 +51,11 @@ def metrics() -> dict[str, Contract]:
     return contracts("metric")
 
 
+def kernel() -> dict[str, Contract]:
+    """Tables of the layer `metrics` that the house itself writes, and no SQL file: by name."""
+    return {alerts.CONTRACT.name: alerts.CONTRACT}
+
+
 def feed(name: str) -> Contract:
     """One feed, or an error that names the ones there are."""
     if name not in feeds():
@@ -62,6 +68,6 @@ def table_contracts() -> dict[str, Contract]:
     out: dict[str, Contract] = {}
     for stage in ("raw", "refined"):
         out |= {f"{stage}.{n}": c for n, c in feeds().items()}
-    out |= {f"metrics.{n}": c for n, c in metrics().items()}
+    out |= {f"metrics.{n}": c for n, c in (metrics() | kernel()).items()}
     out |= {f"reference.{n}": c for n, c in references().items()}
     return out

@@ -29,6 +29,13 @@ class Lines:
     offset: int = 0
     encoding: str = "utf-8"
 
+    @classmethod
+    def between(cls, data: bytes, starts: np.ndarray, ends: np.ndarray) -> "Lines":
+        """Stretches of a buffer whose bounds are known; they may have line ends within."""
+        made = cls(data)
+        made.__dict__["bounds"] = (starts, ends)
+        return made
+
     @cached_property
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Starts and ends (without line end) of the lines that are not blank."""

@@ -1,11 +1,12 @@
-"""What is known of each live source while it runs: counts, lags, state, last words. Written by the stream, read by whoever shows it.
+"""What is known of each live source while it runs: counts, lags, state, last words.
 
-Nothing is drawn here. One desk per source; all of them are in this process.
+Written by the stream, read by whoever shows it; nothing is drawn here. One desk per source, all in this process.
 """
 
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -83,11 +84,19 @@ class Seen:
 
 @dataclass
 class Desk:
-    """One source's desk. Safe to use from several threads."""
+    """One source's desk. Safe to use from several threads.
+
+    Attributes:
+        drain: set when the source shall commit what it holds, and end.
+        on_commit: hears every commit, in the thread that made it: it must be quick.
+    """
 
     feed: str
     name: str
-    origin: str
+    origin: str = ""
+    drain: threading.Event = field(default_factory=threading.Event)
+    on_commit: Callable[[Committed], None] | None = None
+    oldest_us: int | None = None
     _now: Seen = field(init=False)
     _recent: deque[Committed] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -117,6 +126,8 @@ class Desk:
                 commits=now.commits + 1,
                 last_commit_at=datetime.fromtimestamp(done.at_us / 1e6).astimezone(),
             )
+        if self.on_commit:
+            self.on_commit(done)
 
     def restarted(self, says: str) -> None:
         """The source is being tried again, and why."""
@@ -134,8 +145,25 @@ class Desk:
         events = [c.last_event_us for c in recent if c.last_event_us is not None]
         return replace(
             now,
+            source_lag_s=max((at_us - self.oldest_us) / 1e6, 0.0) if self.oldest_us is not None else 0.0,
             events_per_s=sum(c.taken for c in lately) / max(span_s, 1.0),
             event_lag_s=(at_us - max(events)) / 1e6 if events else None,
             commit_p50_s=took[len(took) // 2] if took else None,
             commit_p99_s=took[min(len(took) - 1, len(took) * 99 // 100)] if took else None,
         )
+
+
+_desks: dict[str, Desk] = {}
+
+
+def at(place: str) -> Desk:
+    """The desk of a source, "feed/name", in this process; a new one where nobody put one up."""
+    if place not in _desks:
+        feed, _, name = place.partition("/")
+        _desks[place] = Desk(feed, name)
+    return _desks[place]
+
+
+def put_up(place: str, desk: Desk) -> None:
+    """Put up a desk; it takes the place of an earlier one."""
+    _desks[place] = desk

@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 import polars as pl
 
+from pipelines.live.kinds import KINDS, is_live, kind
 from pipelines.sources.source import EPOCHS, FORMATS, Field, Source, Unpivot
 from schemas.column import Column
 from schemas.contract import Contract
@@ -62,10 +63,12 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) 
     block = Block(where, dict(values))
     uri = block.take("uri", str)
     if not uri:
-        raise SettingsError(where, "no uri", "name a file, a glob or an s3:// uri")
-    if "://" in uri and not is_remote(uri):
-        raise SettingsError(f"{where} uri", f"{uri!r} has an unknown scheme", "use a local path or s3://")
-    fmt = block.take("format", str, allowed=FORMATS)
+        raise SettingsError(where, "no uri", "name a file, a glob, an s3:// uri or a broker")
+    live = is_live(uri)
+    if "://" in uri and not (is_remote(uri) or live):
+        schemes = ", ".join(f"{s}://" for s in KINDS)
+        raise SettingsError(f"{where} uri", f"{uri!r} has an unknown scheme", f"use a local path, s3://, {schemes}")
+    fmt = block.take("format", str, allowed=("json_lines", "json") if live else FORMATS[:3])
     if not fmt:
         raise SettingsError(where, "no format", f"use one of {', '.join(FORMATS)}")
     shared = {
@@ -77,7 +80,7 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) 
     source = Source(
         feed=contract.name,
         name=name,
-        uri=uri if is_remote(uri) else os.path.abspath(base / uri),
+        uri=uri if live or is_remote(uri) else os.path.abspath(base / uri),
         format=fmt,
         fields=_fields(where, contract, columns, shared, explicit="columns" in values),
         delimiter=_one_character(f"{where} delimiter", block.take("delimiter", str, ",")),
@@ -91,11 +94,15 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path) 
         ambiguous=block.take("ambiguous", str, "reject", ("earliest", "latest", "reject")),
         nonexistent=block.take("nonexistent", str, "reject", ("reject", "shift")),
         stamped=block.take("stamped", str, None, ("start", "end")),
+        live=kind(uri).options(where, uri, block, base) if live else None,
+        records=tuple(block.take("records", str, "").split(".")) if fmt == "json" and "records" in values else (),
     )
     block.done()
+    if source.live is not None and source.append_only:
+        raise SettingsError(f"{where} append_only", "a broker is no file", "leave it out")
     if source.append_only and fmt == "parquet":
         raise SettingsError(f"{where} append_only", "a Parquet file cannot grow", "leave it out")
-    if source.unpivot and fmt == "json_lines":
+    if source.unpivot and fmt in ("json_lines", "json"):
         raise SettingsError(f"{where} unpivot", "JSON lines name their own values", "unpivot is for csv and parquet")
     if source.stamped and contract.interval is None:
         raise SettingsError(f"{where} stamped", f"{contract.name} has no interval", "leave it out")

@@ -65,7 +65,7 @@ def _range(split: Split, limits: Limits) -> Chunk:
             raise SourceError(split.file.uri, "the file became shorter while it was read", "land it again when it is at rest")
     if split.newline == b"\r":
         data = data.replace(b"\r", b"\n")
-    data, long = _without_long_lines(data, begin, limits)
+    data, long = without_long_lines(data, begin, limits)
     return Chunk(split, data, begin, split.header, long=long)
 
 
@@ -100,7 +100,7 @@ def _line_begin(handle: Any, split: Split, end: int) -> int:
     return end
 
 
-def _without_long_lines(data: bytes, offset: int, limits: Limits) -> tuple[bytes, tuple[int, ...]]:
+def without_long_lines(data: bytes, offset: int, limits: Limits) -> tuple[bytes, tuple[int, ...]]:
     """Blank out lines over the limit, so that the positions of the others stay."""
     if len(data) <= limits.line_bytes:
         return data, ()
@@ -207,5 +207,5 @@ def _opening(head: bytes, source: Source) -> tuple[bytes, tuple[str, ...], int]:
 def _chunk(split: Split, member: str, data: bytes, offset: int, header: tuple[str, ...], newline: bytes, limits: Limits) -> Chunk:
     if newline == b"\r":
         data = data.replace(b"\r", b"\n")
-    data, long = _without_long_lines(data, offset, limits)
+    data, long = without_long_lines(data, offset, limits)
     return Chunk(split, data, offset, header, member, long=long)

@@ -3,12 +3,15 @@
 Checking a block of citylake.toml is `block`; reading files is `files` and `reading`.
 """
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
-FORMATS = ("json_lines", "csv", "parquet")
+FORMATS = ("json_lines", "csv", "parquet", "json")
+TOPIC = re.compile(r"topic(_[1-9]\d?)?")
+"""Wire names that a message's topic fills: all of it, or one of its levels, counted from 1."""
 EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 
 
@@ -46,12 +49,17 @@ class Unpivot:
 
 @dataclass(frozen=True)
 class Source:
-    """A checked source block. Picklable: it travels to Beam workers."""
+    """A checked source block. Picklable: it travels to Beam workers.
+
+    Attributes:
+        live: how the broker is reached, as the module of its kind checked it; None for files.
+        records: path of keys to the array of rows within a JSON document; none where the document is the row, or the array.
+    """
 
     feed: str
     name: str
     uri: str
-    format: Literal["json_lines", "csv", "parquet"]
+    format: Literal["json_lines", "csv", "parquet", "json"]
     fields: tuple[Field, ...]
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -64,6 +72,13 @@ class Source:
     ambiguous: Literal["earliest", "latest", "reject"] = "reject"
     nonexistent: Literal["reject", "shift"] = "reject"
     stamped: Literal["start", "end"] | None = None
+    live: Any = None
+    records: tuple[str, ...] = ()
+
+    @property
+    def topic_names(self) -> tuple[str, ...]:
+        """Wire names that the topic of a message fills."""
+        return tuple(w for w in self.wire_names if TOPIC.fullmatch(w)) if self.live is not None else ()
 
     @property
     def wire_names(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ CONTRACT = Contract(
         Column("valid_from", "instant", "from when the row holds", nullable=False),
         Column("meter_class", "string", "class of customer, such as household or office", default="unknown", nullable=False),
         Column("district", "string", "district", default="unknown", nullable=False),
+        Column("feeder_id", "string", "feeder or transformer that supplies it, of reference/feeders", pattern=IDENTIFIER),
         Column(
             "energy_factor",
             "float",

@@ -22,6 +22,7 @@ CONTRACT = Contract(
         Column("lanes", "int", "lanes it covers", minimum=1, maximum=20),
         Column("free_flow_kmh", "float", "speed on an empty road", unit="km/h", minimum=1, maximum=250),
         Column("segment_km", "float", "length of road the detector stands for", unit="km", minimum=0),
+        Column("road_km", "float", "where it stands along the road, growing in the direction of travel", unit="km", minimum=0),
         Column("effective_length_m", "float", "mean vehicle length plus detector length", unit="m", minimum=0.5, maximum=50),
         Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
         Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),

@@ -1,0 +1,236 @@
+"""A live source as Beam reads it: a record is a batch of messages, acknowledged when the bundle that landed it is done.
+
+How a broker is spoken to is the taps' business; what a batch becomes is said by `pipelines.steps`.
+"""
+
+import hashlib
+import pickle
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from apache_beam import coders
+from apache_beam.io.unbounded_source import CheckpointMark, UnboundedReader, UnboundedSource
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
+
+from pipelines import faults
+from pipelines.coding import BatchCoder
+from pipelines.live import desk
+from pipelines.live.kinds import kind
+from pipelines.live.lot import Gathered, gather
+from pipelines.live.pace import Pace
+from pipelines.live.tap import Messages, Place, Tap
+from pipelines.sources.source import Source
+from schemas.errors import CitylakeError
+from schemas.lake import Lake
+
+PATIENCE_S = 0.25
+"""How long a reader without a full batch keeps Beam waiting: an empty bundle costs a millisecond of work, and more sleep."""
+NAP_S = 0.004
+LOOK_S = 1.0
+
+
+def app_id(feed: str, writer: str, partition: str) -> str:
+    """Identity of one partition of a live source in a table's transactions."""
+    return f"{feed}:{hashlib.sha256(f'{writer}|{partition}'.encode()).hexdigest()[:24]}:{partition[-40:]}"
+
+
+@dataclass(frozen=True)
+class LiveSource(UnboundedSource):
+    """One live source of a feed. Picklable; the broker is called by its reader."""
+
+    lake: Lake
+    source: Source
+    pace: Pace
+
+    @property
+    def place(self) -> str:
+        """The source's desk."""
+        return f"{self.source.feed}/{self.source.name}"
+
+    def split(self, desired_num_splits: int, options: Any = None) -> list["LiveSource"]:  # noqa: ARG002
+        """Not split: one reader takes all partitions, so that a commit holds them all."""
+        return [self]
+
+    def create_reader(self, options: Any, checkpoint_mark: CheckpointMark | None) -> "LiveReader":  # noqa: ARG002
+        """A reader from where the lake is complete, which no mark knows better."""
+        return LiveReader(self)
+
+    def get_checkpoint_mark_coder(self) -> coders.Coder:
+        """Marks are two words."""
+        return MarkCoder()
+
+    def default_output_coder(self) -> coders.Coder:
+        """Batches go by reference."""
+        return BatchCoder()
+
+
+@dataclass(frozen=True)
+class Mark(CheckpointMark):
+    """Up to which batch of a reader the bundle came."""
+
+    place: str
+    reader: int
+    number: int
+
+    def finalize_checkpoint(self) -> None:
+        """Acknowledge to the broker what is in the lake now."""
+        reader = _readers.get(self.place)
+        if reader is not None and id(reader) == self.reader:
+            reader.acknowledge(self.number)
+
+
+class MarkCoder(coders.Coder):
+    """Marks as pickles of their two words."""
+
+    def encode(self, value: Mark) -> bytes:
+        """To bytes."""
+        return pickle.dumps((value.place, value.reader, value.number))
+
+    def decode(self, encoded: bytes) -> Mark:
+        """From what this coder made."""
+        return Mark(*pickle.loads(encoded))  # noqa: S301
+
+    def is_deterministic(self) -> bool:
+        """Equal marks are equal bytes."""
+        return True
+
+
+_readers: dict[str, "LiveReader"] = {}
+"""The open reader of each place in this process: where finalised bundles find the broker again."""
+
+
+@dataclass
+class _Held:
+    """Messages taken and not yet closed into a batch."""
+
+    taken: list[Messages] = field(default_factory=list)
+    bytes: int = 0
+    since: float = 0.0
+
+
+class LiveReader(UnboundedReader):
+    """Reads one live source: gathers messages into batches by the pace."""
+
+    def __init__(self, source: LiveSource) -> None:
+        self.source = source
+        self.desk = desk.at(source.place)
+        module, spec = kind(source.source.uri), source.source.live
+        self.origin, self.replays = module.origin(spec), bool(module.REPLAYS)
+        self.writer = getattr(module, "writer", module.origin)(spec)
+        self.app_ids: dict[str, str] = {}
+        self.wanted: dict[str, int] = {}
+        self.held, self.number = _Held(), 0
+        self.current: Gathered | None = None
+        self.waiting: dict[int, tuple[list[Any], int]] = {}
+        self.is_finished = False
+        self._looked = 0.0
+        if not self.replays:
+            self.positions([""])
+        place = Place(source.source.feed, source.source.name, source.pace.hold_bytes, self.positions, self._say)
+        self.tap: Tap = module.open_tap(spec, place)
+        _readers[source.place] = self
+
+    def _say(self, words: str) -> None:
+        self.desk.tell(says=words)
+
+    def positions(self, partitions: Any) -> dict[str, int]:
+        """Up to where the lake is complete; the lake alone knows."""
+        ids = {p: app_id(self.source.source.feed, self.writer, p) for p in partitions}
+        landed = self.source.lake.landed_up_to("raw", self.source.source.feed, ids.values())
+        self.app_ids |= ids
+        found = {p: landed[i] for p, i in ids.items()}
+        self.wanted |= found
+        return found
+
+    def start(self) -> bool:
+        """As `advance`."""
+        return self.advance()
+
+    def advance(self) -> bool:
+        """Whether a batch is closed; waits a little for one."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            is_draining, now = self.desk.drain.is_set(), time.monotonic()
+            self._take(now)
+            self._look(now)
+            if self._is_due(now, is_draining):
+                self._close()
+                return True
+            if is_draining:
+                self.is_finished = True
+                return False
+            if now >= until:
+                return False
+            time.sleep(NAP_S)
+
+    def _take(self, now: float) -> None:
+        held = self.held
+        room = self.source.pace.commit_bytes - held.bytes
+        if room <= 0:
+            return
+        try:
+            got = [m for m in self.tap.take(room) if m.payloads]
+        except CitylakeError as error:
+            faults.hear(self.source.place, error)
+            raise
+        if got and not held.taken:
+            held.since = now
+            if self.desk.oldest_us is None:
+                self.desk.oldest_us = int(got[0].received_us[0])
+        held.taken += got
+        held.bytes += sum(len(p) for m in got for p in m.payloads)
+
+    def _is_due(self, now: float, is_draining: bool) -> bool:
+        held, pace = self.held, self.source.pace
+        if not held.taken:
+            return False
+        if is_draining or held.bytes >= pace.commit_bytes or now - held.since >= pace.commit_s:
+            return True
+        full = getattr(self.tap, "full", None)
+        return bool(full and full())
+
+    def _close(self) -> None:
+        held, self.held = self.held, _Held()
+        self.number += 1
+        place = self.source.place
+        self.current = gather(place, self.number, self.origin, self.app_ids, self.wanted, self.replays, held.taken)
+        self.waiting[self.number] = ([m.marks for m in held.taken], self.current.lot.first_received_us)
+
+    def _look(self, now: float) -> None:
+        if now - self._looked >= LOOK_S:
+            self._looked, there = now, self.tap.is_connected
+            self.desk.tell(is_connected=there, behind=self.tap.lag(), state="running" if there else "waiting")
+
+    def acknowledge(self, number: int) -> None:
+        """Every batch up to this one is in the lake."""
+        for done in [n for n in self.waiting if n <= number]:
+            marks, _ = self.waiting.pop(done)
+            self.tap.acknowledge(marks)
+        oldest = [us for _, us in self.waiting.values()]
+        oldest += [int(m.received_us[0]) for m in self.held.taken[:1]]
+        self.desk.oldest_us = min(oldest, default=None)
+
+    def get_current(self) -> Gathered:
+        """The closed batch."""
+        if self.current is None:
+            raise ValueError("no batch is closed")
+        return self.current
+
+    def get_current_timestamp(self) -> Timestamp:
+        """When it was closed: rows are placed by their own event time, never by a window."""
+        return Timestamp.of(self.get_current().lot.at.timestamp())
+
+    def get_watermark(self) -> Timestamp:
+        """The end of time once drained."""
+        return MAX_TIMESTAMP if self.is_finished else Timestamp.of(time.time())
+
+    def get_checkpoint_mark(self) -> Mark:
+        """Up to the last batch that was closed."""
+        return Mark(self.source.place, id(self), self.number)
+
+    def close(self) -> None:
+        """Let go of the broker. What was taken and not landed comes again."""
+        self.tap.close()
+        if _readers.get(self.source.place) is self:
+            del _readers[self.source.place]

@@ -1,0 +1,118 @@
+"""All live sources of a city, each landed by a Beam pipeline of its own in its own thread, for as long as it is asked.
+
+A source that fails is completed, said and tried again; the others go on. Nothing is shown here.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from pipelines import faults
+from pipelines.commit import recover
+from pipelines.live import desk
+from pipelines.live.desk import Committed, Desk
+from pipelines.live.kinds import kind
+from pipelines.live.pace import Pace
+from pipelines.sources.files import Limits
+from pipelines.sources.source import Source
+from pipelines.steps import Landing
+from schemas.city import City
+from schemas.contract import Contract
+from schemas.errors import CitylakeError
+from schemas.lake import Lake
+
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY_S = 60.0
+"""A source that ran so long starts again with the shortest pause."""
+
+
+class Stream:
+    """The live sources of a city, running."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        city: City,
+        sources: Sequence[tuple[Contract, Source]],
+        limits: Limits | None = None,
+        pace: Pace | None = None,
+        on_commit: Callable[[Committed], None] | None = None,
+    ) -> None:
+        self.pace, self.desks, self._threads = pace or Pace(), [], []
+        for contract, source in sources:
+            at = datetime.now(UTC)
+            landing = Landing(lake, city, contract, source, limits or Limits(), (), at)
+            mine = Desk(contract.name, source.name, kind(source.uri).origin(source.live), on_commit=on_commit)
+            desk.put_up(landing.place, mine)
+            self.desks.append(mine)
+            name = f"live {landing.place}"
+            self._threads.append(threading.Thread(target=self._keep, args=(landing, mine), name=name, daemon=True))
+
+    def start(self) -> None:
+        """Begin reading all sources."""
+        import apache_beam  # noqa: F401 - here, not in every thread at once
+
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what goes wrong is raised
+        for thread in self._threads:
+            thread.start()
+
+    def drain(self) -> None:
+        """Take what the sources hold, commit it, and end."""
+        for one in self.desks:
+            one.drain.set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until all sources have ended; whether they have."""
+        for thread in self._threads:
+            thread.join(timeout)
+        return not any(t.is_alive() for t in self._threads)
+
+    def _keep(self, landing: Landing, mine: Desk) -> None:
+        """Run the source until it is drained; what goes wrong is said, and tried again after a pause."""
+        failed = 0
+        while not mine.drain.is_set():
+            began = datetime.now(UTC)
+            try:
+                recover(landing)
+                run_once(landing, self.pace)
+            except Exception as error:  # whatever it is, the other sources go on, and this one is tried again
+                failed = failed + 1 if (datetime.now(UTC) - began).total_seconds() < STEADY_S else 1
+                mine.restarted(_in_one_line(error))
+                pause = PAUSES_S[min(failed, len(PAUSES_S)) - 1]
+                mine.drain.wait(pause * random.uniform(0.75, 1.25))  # noqa: S311
+        mine.tell(state="stopped")
+
+
+def run_once(landing: Landing, pace: Pace) -> None:
+    """Land one live source until it is drained.
+
+    Raises:
+        CitylakeError: what a person can mend; anything else is a fault of the program. What was decided before is
+            completed by `recover`, and what was not comes again from the broker.
+    """
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    from pipelines.landing import build
+    from pipelines.live.reader import LiveSource
+
+    faults.forget(landing.place)
+    source = LiveSource(landing.lake, landing.source, pace)
+    try:
+        with beam.Pipeline(FnApiRunner(), options=PipelineOptions([])) as pipeline:
+            build(pipeline, landing, source)
+    except RuntimeError:
+        known = faults.first(landing.place)
+        if known is None:
+            raise
+        raise known from None
+
+
+def _in_one_line(error: Exception) -> str:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, CitylakeError):
+        cause = cause.__cause__
+    return " ".join(str(cause or f"{type(error).__name__}: {error}").split())[:400]
