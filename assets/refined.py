@@ -19,6 +19,7 @@ from schemas.contract import QUARANTINE, Contract, arrow
 from schemas.errors import LakeError
 from schemas.lake import File, Lake, Part
 from schemas.ledger import Tally
+from schemas.parts import weigh
 from schemas.registry import feed as feed_contract
 from schemas.registry import references
 
@@ -90,7 +91,7 @@ def _days(
     every, stale = [], []
     for day in possible:
         files = tuple(f for o in around for f in by_day.get(day + timedelta(days=o), ()))
-        digest = hashlib.sha256(f"{settings}|{[f.path for f in files]}".encode()).hexdigest()[:20]
+        digest = hashlib.sha256(f"{settings}|{weigh(f.path for f in files):x}".encode()).hexdigest()[:20]
         every.append(_Day(day, files, digest))
         if current.get(day) != f"{digest}.parquet":
             stale.append(every[-1])

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 from dagster_project.settings import Settings
-from schemas import registry
+from schemas import registry, upkeep
 
 LAND, BUILD, TIDY = "land", "build", "tidy"
 
@@ -37,7 +37,7 @@ def tidy_job(settings: Settings) -> dg.JobDefinition:
     @dg.op
     def tidy_tables(context: dg.OpExecutionContext) -> None:
         for layer, name in settings.lake.tables():
-            swept = settings.lake.tidy(layer, name)
+            swept = upkeep.tidy(settings.lake, layer, name)
             context.log.info(f"{layer}.{name}: {swept} files swept" if name else f"{layer}: {swept} files swept")
 
     @dg.job(name=TIDY, description="Compacts tables and sweeps files no version needs.", executor_def=dg.in_process_executor)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from dagster_project.settings import Settings
 from schemas import registry
+from schemas.parts import weigh
 from schemas.storage import file_system
 
 FOLDER = "verdicts"
@@ -18,13 +19,13 @@ Verdict = Literal["passed", "warning", "critical"]
 
 
 def digests(settings: Settings, layer: str, name: str, days: list[date] | None = None) -> dict[date, str]:
-    """Day to the identity of what a gate would judge: the day's visible files and the contract."""
+    """Day to the identity of what a gate would judge: what the day's visible files hold, and the contract."""
     contract = registry.table_contracts()[f"{layer}.{name}"]
     paths: dict[date, list[str]] = {}
     for file in settings.lake.files(layer, name, days):
         if file.event_date and file.rows:  # of an empty day there is nothing to judge
             paths.setdefault(file.event_date, []).append(file.path)
-    return {d: hashlib.sha256(f"{contract!r}|{sorted(p)}".encode()).hexdigest()[:20] for d, p in sorted(paths.items())}
+    return {d: hashlib.sha256(f"{contract!r}|{weigh(p):x}".encode()).hexdigest()[:20] for d, p in sorted(paths.items())}
 
 
 def ask(

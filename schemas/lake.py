@@ -72,7 +72,7 @@ class Lake:
 
     def ensure(self, layer: str, name: str, schema: pa.Schema) -> DeltaTable:
         """Open the table, creating it or adding the columns that the schema has gained."""
-        return self._commit(layer, name, schema, lambda table: table)
+        return self.change(layer, name, schema, lambda table: table)
 
     def _ensured(self, layer: str, name: str, schema: pa.Schema) -> DeltaTable:
         table = self.open(layer, name) or self._create(layer, name, schema)
@@ -83,7 +83,7 @@ class Lake:
             table.update_incremental()
         return table
 
-    def _commit(self, layer: str, name: str, schema: pa.Schema, work: Callable[[DeltaTable], T]) -> T:
+    def change(self, layer: str, name: str, schema: pa.Schema, work: Callable[[DeltaTable], T]) -> T:
         """Do `work` on the table as it is now, and again on what it became where another writer came first."""
         for attempt in range(TRIES):
             try:
@@ -167,7 +167,7 @@ class Lake:
                 parquet.commit(table, parts, [Transaction(s.app_id, s.after) for s in due if s.app_id])
             return due
 
-        return self._commit(layer, name, schema, work)
+        return self.change(layer, name, schema, work)
 
     def replace(self, layer: str, name: str, schema: pa.Schema, parts: Sequence[Part]) -> list[date]:
         """Replace whole days by new parts, atomically and all at once.
@@ -185,7 +185,7 @@ class Lake:
                 parquet.commit(table, new, self._claims(table, changed), replacing=changed)
             return changed
 
-        return self._commit(layer, name, schema, work)
+        return self.change(layer, name, schema, work)
 
     def swap(self, layer: str, name: str, schema: pa.Schema, days: Sequence[date], prefix: str, parts: Sequence[Part]) -> None:
         """Replace, in the given days, only the files whose name starts with `prefix`."""
@@ -198,7 +198,7 @@ class Lake:
             if gone or new:
                 parquet.commit(table, new, self._claims(table, days), removed=gone)
 
-        self._commit(layer, name, schema, work)
+        self.change(layer, name, schema, work)
 
     def replace_table(self, layer: str, name: str, schema: pa.Schema, part: Part) -> None:
         """Replace the whole of an unpartitioned table by one part."""
@@ -207,7 +207,7 @@ class Lake:
             if {f.path for f in self.files(layer, name, table=table)} != {part.path}:
                 parquet.commit(table, [part], self._claims(table, [None]), overwrite=True)
 
-        self._commit(layer, name, schema, work)
+        self.change(layer, name, schema, work)
 
     @staticmethod
     def _claims(table: DeltaTable, days: Sequence[date | None]) -> list[Transaction]:
@@ -285,20 +285,3 @@ class Lake:
             logs_at = {n.path.split("/_delta_log/")[0] for n in names if "/_delta_log/" in n.path}
             found = [tuple(p.removeprefix(prefix).strip("/").split("/")) for p in sorted(logs_at)]
         return [(p[0], p[1] if len(p) > 1 else "") for p in found if p[0] in LAYERS]
-
-    # -- upkeep ---------------------------------------------------------------------------------
-
-    def tidy(self, layer: str, name: str = "", keep_hours: int = 168) -> int:
-        """Compact the ledger, clean the log and sweep files that no version needs; returns files swept.
-
-        Raw and quarantine keep their files: refined days are named by the raw files they were made of, and the
-        rows that refining refused are replaced file by file.
-        """
-        table = self.open(layer, name)
-        if table is None:
-            return 0
-        if layer == "ledger":
-            table.optimize.compact()
-        table.create_checkpoint()
-        table.cleanup_metadata()
-        return len(table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, full=True))

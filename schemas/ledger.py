@@ -91,6 +91,21 @@ def lines(lake: Lake) -> pl.DataFrame:
     return pl.concat([landed, latest])
 
 
+def summed(books: pl.DataFrame, before: datetime) -> pl.DataFrame:
+    """Lines of landing recorded before an instant as one line per source, day and hour; all others as they are."""
+    is_old = (pl.col("stage") == "land") & (pl.col("recorded_at") < before)
+    counts = [c.name for c in COLUMNS if c.kind == "int" and c.unit == "rows"]
+    names = [c.name for c in COLUMNS if c.name not in (*counts, "recorded_at")]
+    hour = pl.col("recorded_at").dt.truncate("1h").alias("hour")
+    old = (
+        books.filter(is_old)
+        .group_by(*names, hour, maintain_order=True)
+        .agg(pl.col(*counts).sum(), pl.col("recorded_at").max())
+        .select(books.columns)
+    )
+    return pl.concat([old, books.filter(~is_old)])
+
+
 def balance(lake: Lake) -> pl.DataFrame:
     """The books by feed, stage and day, compared with what the tables hold.
 

@@ -3,12 +3,14 @@
 Where tables are, and who may commit when, is said by `schemas.lake`.
 """
 
+import hashlib
 import io
 import json
 import os
+import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +22,9 @@ from deltalake.transaction import AddAction, RemoveAction
 from schemas.storage import file_system, is_remote
 
 PARQUET = {"compression": "zstd", "compression_level": 1, "statistics": True}
+JOINED = re.compile(r"joined-([0-9a-f]{32})-[0-9a-f]+\.parquet")
+"""Name of a file that took the place of several: their weight, and the file's own number."""
+WEIGHTS = 1 << 128
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,24 @@ class Step:
     before: int | None
     after: int
     parts: tuple[Part, ...] = ()
+
+
+def weigh(paths: Iterable[str]) -> int:
+    """What files hold, as a number: the sum of their names' hashes, which a file that joins some of them keeps.
+
+    So what is made of a day is known by what the day holds, not by how its files were joined since.
+    """
+    total = 0
+    for path in paths:
+        name = path.rpartition("/")[2]
+        joined = JOINED.fullmatch(name)
+        total += int(joined[1], 16) if joined else int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "big")
+    return total % WEIGHTS
+
+
+def joined_name(paths: Iterable[str], number: str) -> str:
+    """The stem of a file that takes the place of others."""
+    return f"joined-{weigh(paths):032x}-{number}"
 
 
 def is_due(step: Step, version: int) -> bool:
@@ -99,6 +122,7 @@ def commit(
     replacing: Sequence[date] | None = None,
     overwrite: bool = False,
     removed: Sequence[File] = (),
+    changes_data: bool = True,
 ) -> None:
     """Make parts visible in one Delta commit.
 
@@ -108,6 +132,7 @@ def commit(
         replacing: days whose visible files the parts replace.
         overwrite: the parts replace every visible file.
         removed: files that stop being visible.
+        changes_data: false where the parts hold just what the removed files held, so that no other writer is in the way.
 
     Raises:
         CommitFailedError: another writer came first; read the table again.
@@ -119,9 +144,10 @@ def commit(
         return {name: day.isoformat() if day else None for name in partition_by}
 
     actions: list[AddAction | RemoveAction] = [
-        AddAction(p.path, p.bytes, partition(p.event_date), now, True, json.dumps({"numRecords": p.rows})) for p in added
+        AddAction(p.path, p.bytes, partition(p.event_date), now, changes_data, json.dumps({"numRecords": p.rows}))
+        for p in added
     ]
-    actions += [RemoveAction(f.path, True, now, f.bytes, partition(f.event_date)) for f in removed]
+    actions += [RemoveAction(f.path, changes_data, now, f.bytes, partition(f.event_date)) for f in removed]
     table.create_write_transaction(
         actions,
         "overwrite" if overwrite or replacing is not None else "append",

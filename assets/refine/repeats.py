@@ -36,7 +36,8 @@ def settle(rows: pl.DataFrame, contract: Contract) -> Settled:
     values = [c for c in contract.names if c not in contract.key]
     said = pl.struct(values).n_unique() if values else pl.lit(1)
     counts = doubled.group_by(key).agg(pl.len().cast(pl.Int64).alias("_versions"), said.alias("_distinct"))
-    latest = doubled.sort(LATEST_LAST).unique(key, keep="last", maintain_order=True)
+    # rows of one message share a position: their values decide, so that the order of reading never does
+    latest = doubled.sort([*LATEST_LAST, *values]).unique(key, keep="last", maintain_order=True)
     latest = latest.join(counts, on=key, how="left")
     superseded = int((latest["_distinct"] - 1).sum())
     kept = pl.concat([single, latest.select(single.columns)])

@@ -6,7 +6,9 @@ A source that fails is completed, said and tried again; the others go on. Nothin
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from pipelines import faults
@@ -18,11 +20,14 @@ from pipelines.live.pace import Pace
 from pipelines.sources.files import Limits
 from pipelines.sources.source import Source
 from pipelines.steps import Landing
+from schemas import upkeep
 from schemas.city import City
 from schemas.contract import Contract
 from schemas.errors import CitylakeError
 from schemas.lake import Lake
 
+JOIN_S = 10.0
+SWEEP_S = 600.0
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_S = 60.0
 """A source that ran so long starts again with the shortest pause."""
@@ -49,13 +54,15 @@ class Stream:
             self.desks.append(mine)
             name = f"live {landing.place}"
             self._threads.append(threading.Thread(target=self._keep, args=(landing, mine), name=name, daemon=True))
+        self._lake, self._ended = lake, threading.Event()
+        self._upkeep = threading.Thread(target=self._keep_small, name="upkeep", daemon=True)
 
     def start(self) -> None:
         """Begin reading all sources."""
         import apache_beam  # noqa: F401 - here, not in every thread at once
 
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what goes wrong is raised
-        for thread in self._threads:
+        for thread in (*self._threads, self._upkeep):
             thread.start()
 
     def drain(self) -> None:
@@ -65,9 +72,14 @@ class Stream:
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until all sources have ended; whether they have."""
+        until = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
-        return not any(t.is_alive() for t in self._threads)
+            thread.join(None if until is None else max(until - time.monotonic(), 0.0))
+        if any(t.is_alive() for t in self._threads):
+            return False
+        self._ended.set()
+        self._upkeep.join()
+        return True
 
     def _keep(self, landing: Landing, mine: Desk) -> None:
         """Run the source until it is drained; what goes wrong is said, and tried again after a pause."""
@@ -83,6 +95,20 @@ class Stream:
                 pause = PAUSES_S[min(failed, len(PAUSES_S)) - 1]
                 mine.drain.wait(pause * random.uniform(0.75, 1.25))  # noqa: S311
         mine.tell(state="stopped")
+
+
+    def _keep_small(self) -> None:
+        """Join the small files that commits leave behind, while they go on; what fails is tried again at the next turn."""
+        tables = [("ledger", ""), *((layer, d.feed) for layer in ("raw", "quarantine") for d in self.desks)]
+        swept = time.monotonic()
+        while not self._ended.wait(JOIN_S):
+            due = time.monotonic() - swept >= SWEEP_S
+            swept = time.monotonic() if due else swept
+            for layer, name in dict.fromkeys(tables):
+                with suppress(CitylakeError):
+                    upkeep.join(self._lake, layer, name)
+                    if due:
+                        upkeep.sweep(self._lake, layer, name)
 
 
 def run_once(landing: Landing, pace: Pace) -> None:

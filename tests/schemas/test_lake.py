@@ -3,15 +3,14 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
-from polars.testing import assert_frame_equal
 
-from schemas.column import POLARS
+from schemas import upkeep
 from schemas.errors import LakeError
 from schemas.lake import Lake, Part, Step
 
@@ -219,12 +218,12 @@ def test_tidying_keeps_every_row_and_sweeps_what_was_never_committed(lake: Lake)
     orphan = Path(lake.uri("raw", "doors"), part(lake, MAY_2, "orphan", 99).path)
     half = orphan.with_name("killed.parquet.1.2.half")
     half.write_bytes(b"PAR1")
-    lake.tidy("raw", "doors")
+    upkeep.tidy(lake, "raw", "doors")
     assert orphan.exists(), "a part that was just written may be about to be committed"
-    lake.tidy("raw", "doors", keep_hours=0)
+    upkeep.tidy(lake, "raw", "doors", keep_hours=0)
     assert seen(lake) == [(MAY_1, i) for i in range(5)]
     assert lake.landed_up_to("raw", "doors", ["a"]) == {"a": 5}
-    assert len(lake.files("raw", "doors")) == 5, "refined days are named by the raw files they were made of"
+    assert len(lake.files("raw", "doors")) == 5, "few files are left alone"
     assert not orphan.exists()
     assert not half.exists()
 
@@ -236,30 +235,6 @@ def test_a_lake_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> Non
         part(lake, MAY_1, "a", 1)
     with pytest.raises(LakeError, match="check that the folder can be read and written"):
         lake.ensure("raw", "doors", SCHEMA)
-
-
-def test_every_kind_of_column_survives_tidying(lake: Lake) -> None:
-    at = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
-    values = {
-        "string": "é",
-        "int": 2**62,
-        "float": 0.1,
-        "bool": True,
-        "instant": at,
-        "local_time": at.replace(tzinfo=None),
-        "date": MAY_1,
-    }
-    assert set(values) == set(POLARS)
-    frame = pl.DataFrame([values, dict.fromkeys(values)], schema=POLARS)
-    schema = pl.DataFrame(schema=POLARS).to_arrow().schema
-    for i in range(3):
-        lake.append("ledger", "", schema, [Step("a", i, i + 1, (lake.write_part("ledger", "", None, f"a{i}", frame),))])
-    lake.tidy("ledger", keep_hours=0)
-    scan = lake.scan("ledger")
-    assert scan is not None
-    assert len(lake.files("ledger")) == 1
-    assert_frame_equal(scan.select(*POLARS).collect().unique().sort("int", nulls_last=True), frame)
-    assert scan.select(pl.len()).collect().item() == 6
 
 
 def test_many_identities_are_read_at_once_as_each_alone(lake: Lake) -> None:
