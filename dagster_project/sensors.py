@@ -24,9 +24,9 @@ def new_files(settings: Settings) -> tuple[list[str], list[str]]:
     from pipelines.sources.plan import plan
 
     waiting, faults = [], []
-    for name, sources in settings.sources.items():
+    for name in settings.sources:
         contract = registry.feed(name)
-        for source in sources:
+        for source in settings.files_of(name):
             try:
                 waiting += [f"{t.app_id} {t.after}" for t in plan(settings.lake, contract, source, settings.limits).todo]
             except CitylakeError as error:

@@ -64,7 +64,7 @@ def load_references(settings: Settings) -> dict[str, int]:
 def land(
     settings: Settings, feeds: Sequence[str] = (), beam_options: Sequence[str] = (), watch: Watch | None = None
 ) -> list[Any]:
-    """Land every source of the given feeds (all, if none are given) that has something new.
+    """Land every file source of the given feeds (all, if none are given) that has something new.
 
     Returns one `pipelines.run.Landed` per source.
 
@@ -78,7 +78,7 @@ def land(
     options = [*settings.beam_options, *beam_options]
     for name in feeds or settings.sources:
         contract = registry.feed(name)
-        for source in settings.sources.get(name, ()):
+        for source in settings.files_of(name):
             try:
                 todo = plan(settings.lake, contract, source, settings.limits)
                 with watch.task(f"landing {name} from {source.name}", todo.bytes) as advance:

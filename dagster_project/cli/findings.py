@@ -172,14 +172,17 @@ def _references(settings: "Settings") -> Iterator[Finding]:
 
 
 def _sources(settings: "Settings") -> Iterator[Finding]:
-    """How many files each source has, and how many of them are new."""
+    """How many files each source has, and how many of them are new; whether a live one can be reached."""
+    from dagster_project.cli.reach import reached
     from pipelines.sources.plan import plan
     from schemas.registry import feed
 
     if not any(settings.sources.values()):
         yield _finding("sources", "warning", "no feed has a source", "add [feeds.<feed>.sources.<name>] to citylake.toml")
-    for name, sources in settings.sources.items():
-        for source in sources:
+    for name in settings.sources:
+        for source in settings.live_of(name):
+            yield _finding(f"{name} from {source.name}", *reached(source))
+        for source in settings.files_of(name):
             check = f"{name} from {source.name}"
             try:
                 planned = plan(settings.lake, feed(name), source, settings.limits)

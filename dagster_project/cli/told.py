@@ -17,8 +17,10 @@ def check_feeds(settings: "Settings", names: Sequence[str]) -> None:
     from schemas.errors import SettingsError
 
     for name in names:
-        if not settings.sources.get(name):
+        if not settings.files_of(name):
             where = f"{settings.path.name} [feeds.{name}]"
+            if settings.live_of(name):
+                raise SettingsError(where, "its sources are live", "`citylake stream` lands them")
             raise SettingsError(where, "no source is named for this feed", f"add [feeds.{name}.sources.<name>]")
 
 

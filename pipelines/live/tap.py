@@ -69,10 +69,28 @@ class Tap(Protocol):
         """Whether the broker is there."""
         ...
 
+    def full(self) -> bool:
+        """Whether the broker waits for acknowledgements before it sends more, or soon will: the batch should be closed early.
+
+        Optional: a tap without it is never full.
+        """
+        return False
+
     def lag(self) -> int | None:
         """Messages that wait at the broker and were not taken; None where it cannot be told."""
         ...
 
     def close(self) -> None:
         """Let go of the broker. Messages taken and not acknowledged will come again."""
+        ...
+
+
+class Replaying(Tap, Protocol):
+    """A tap of a kind that says REPLAYS."""
+
+    def rewind(self, partitions: Sequence[str]) -> None:
+        """Start these partitions again at `Place.positions`: another process landed them first.
+
+        What the tap holds of them is dropped at once; what was taken already is for the caller to drop. Does not block.
+        """
         ...
