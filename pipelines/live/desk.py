@@ -89,6 +89,8 @@ class Desk:
     Attributes:
         drain: set when the source shall commit what it holds, and end.
         on_commit: hears every commit, in the thread that made it: it must be quick.
+        oldest_us: when the oldest message that is not in the lake yet was received.
+        trouble: why the source was started again, until the next commit.
     """
 
     feed: str
@@ -97,6 +99,7 @@ class Desk:
     drain: threading.Event = field(default_factory=threading.Event)
     on_commit: Callable[[Committed], None] | None = None
     oldest_us: int | None = None
+    trouble: str = ""
     _now: Seen = field(init=False)
     _recent: deque[Committed] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -113,7 +116,7 @@ class Desk:
     def book(self, done: Committed) -> None:
         """Count a commit."""
         with self._lock:
-            now = self._now
+            now, self.trouble = self._now, ""
             self._recent.append(done)
             self._now = replace(
                 now,
@@ -132,7 +135,8 @@ class Desk:
     def restarted(self, says: str) -> None:
         """The source is being tried again, and why."""
         with self._lock:
-            self._now = replace(self._now, state="waiting", says=says, restarts=self._now.restarts + 1)
+            self.trouble = says
+            self._now = replace(self._now, state="waiting", restarts=self._now.restarts + 1)
 
     def seen(self) -> Seen:
         """What is known now."""
@@ -145,6 +149,7 @@ class Desk:
         events = [c.last_event_us for c in recent if c.last_event_us is not None]
         return replace(
             now,
+            says=self.trouble or now.says,
             source_lag_s=max((at_us - self.oldest_us) / 1e6, 0.0) if self.oldest_us is not None else 0.0,
             events_per_s=sum(c.taken for c in lately) / max(span_s, 1.0),
             event_lag_s=(at_us - max(events)) / 1e6 if events else None,

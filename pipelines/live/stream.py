@@ -130,8 +130,8 @@ def run_once(landing: Landing, pace: Pace) -> None:
     try:
         with beam.Pipeline(FnApiRunner(), options=PipelineOptions([])) as pipeline:
             build(pipeline, landing, source)
-    except RuntimeError:
-        known = faults.first(landing.place)
+    except Exception:
+        known = faults.first(landing.place)  # Beam's own account of it has its words in it
         if known is None:
             raise
         raise known from None
