@@ -24,8 +24,10 @@ from pipelines.sources.source import Source
 from schemas.errors import CitylakeError
 from schemas.lake import Lake
 
-PATIENCE_S = 0.25
-"""How long a reader without a full batch keeps Beam waiting: an empty bundle costs a millisecond of work, and more sleep."""
+PATIENCE_S = 2.0
+"""How long a reader without a closed batch keeps Beam waiting: every bundle costs a little, an empty one too."""
+BUNDLES = 1000
+"""After so many the pipeline ends and the next one takes over its reader: Beam's in-process runner keeps 25 kB a bundle."""
 NAP_S = 0.004
 LOOK_S = 1.0
 
@@ -53,8 +55,8 @@ class LiveSource(UnboundedSource):
         return [self]
 
     def create_reader(self, options: Any, checkpoint_mark: CheckpointMark | None) -> "LiveReader":  # noqa: ARG002
-        """A reader from where the lake is complete, which no mark knows better."""
-        return LiveReader(self)
+        """The reader that the pipeline before left, or one from where the lake is complete, which no mark knows better."""
+        return _left.pop(self.place, None) or LiveReader(self)
 
     def get_checkpoint_mark_coder(self) -> coders.Coder:
         """Marks are two words."""
@@ -98,6 +100,13 @@ class MarkCoder(coders.Coder):
 
 _readers: dict[str, "LiveReader"] = {}
 """The open reader of each place in this process: where finalised bundles find the broker again."""
+_left: dict[str, "LiveReader"] = {}
+"""Readers that a pipeline left open, with what they hold, for the next one."""
+
+
+def is_left(place: str) -> bool:
+    """Whether a reader of the place waits for the next pipeline."""
+    return place in _left
 
 
 @dataclass
@@ -124,7 +133,7 @@ class LiveReader(UnboundedReader):
         self.current: Gathered | None = None
         self.waiting: dict[int, tuple[list[Any], int]] = {}
         self.is_finished = False
-        self._looked = 0.0
+        self._looked, self._bundles = 0.0, 0
         if not self.replays:
             self.positions([""])
         place = Place(source.source.feed, source.source.name, source.pace.hold_bytes, self.positions, self._say)
@@ -150,6 +159,10 @@ class LiveReader(UnboundedReader):
     def advance(self) -> bool:
         """Whether a batch is closed; waits a little for one."""
         until = time.monotonic() + PATIENCE_S
+        self._bundles += 1
+        if self._bundles > BUNDLES:
+            self.is_finished = True
+            return False
         while True:
             is_draining, now = self.desk.drain.is_set(), time.monotonic()
             self._take(now)
@@ -230,7 +243,11 @@ class LiveReader(UnboundedReader):
         return Mark(self.source.place, id(self), self.number)
 
     def close(self) -> None:
-        """Let go of the broker. What was taken and not landed comes again."""
+        """Let go of the broker; or, where only the pipeline ends, wait for the next. What is not landed comes again."""
+        if self.is_finished and not (self.desk.drain.is_set() and not self.held.taken):
+            self.is_finished, self._bundles = False, 0
+            _left[self.source.place] = self
+            return
         self.tap.close()
         if _readers.get(self.source.place) is self:
             del _readers[self.source.place]

@@ -83,8 +83,10 @@ class Stream:
 
     def _keep(self, landing: Landing, mine: Desk) -> None:
         """Run the source until it is drained; what goes wrong is said, and tried again after a pause."""
+        from pipelines.live.reader import is_left
+
         failed = 0
-        while not mine.drain.is_set():
+        while not mine.drain.is_set() or is_left(landing.place):
             began = datetime.now(UTC)
             try:
                 recover(landing)
@@ -112,7 +114,7 @@ class Stream:
 
 
 def run_once(landing: Landing, pace: Pace) -> None:
-    """Land one live source until it is drained.
+    """Land one live source until it is drained, or until Beam has gone through so many bundles that it is due for renewal.
 
     Raises:
         CitylakeError: what a person can mend; anything else is a fault of the program. What was decided before is

@@ -76,7 +76,7 @@ def test_what_is_published_while_it_runs_lands_once_and_draining_leaves_nothing_
     stream.start()
     for i in range(12):
         here.broker.publish(payloads(i * 10, 10), str(i % 3))
-        time.sleep(0.03)
+        until(lambda i=i: len(here.commits) >= i // 4)
     until(lambda: here.broker.given == 120)
     drained(stream)
     assert here.kept() == Counter({f"d{i}": 1 for i in range(120)})
@@ -187,3 +187,29 @@ def test_a_batch_has_no_more_than_the_pace_allows(tmp_path: Path) -> None:
     drained(stream)
     assert max(c.bytes for c in here.commits) < 50_000 + max(map(len, lines))
     assert sum(here.kept().values()) == 2000
+
+
+def test_a_pipeline_that_is_renewed_hands_its_reader_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.live import reader
+
+    monkeypatch.setattr(reader, "BUNDLES", 3)
+    opened: list[object] = []
+    real = rehearsal.RehearsalTap.__init__
+
+    def counted(tap: rehearsal.RehearsalTap, *args: Any) -> None:
+        opened.append(tap)
+        real(tap, *args)
+
+    monkeypatch.setattr(rehearsal.RehearsalTap, "__init__", counted)
+    here = City1(tmp_path, replays=False)
+    stream = here.stream(Pace(commit_s=0.02))
+    stream.start()
+    for i in range(20):
+        here.broker.publish(payloads(i * 10, 10))
+        until(lambda i=i: len(here.commits) >= i // 2)
+    until(lambda: sum(here.kept().values()) == 200)
+    drained(stream)
+    assert here.kept() == Counter({f"d{i}": 1 for i in range(200)})
+    assert len(here.commits) > 6, "more than one pipeline was at work"
+    assert len(opened) == 1, "the broker saw one reader"
+    assert here.broker.acknowledged == {"": 200}
