@@ -7,6 +7,7 @@ import warnings
 
 import dagster as dg
 
+from dagster_project import stream_assets
 from dagster_project.feed_assets import feed_assets
 from dagster_project.gates import checks
 from dagster_project.jobs import build_job, land_job, tidy_job
@@ -26,8 +27,8 @@ def assemble(settings: Settings) -> dg.Definitions:
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = [*feed_assets(settings, partitions), *metric_assets(settings, partitions)]
     return dg.Definitions(
-        assets=assets,
-        asset_checks=checks(settings),
+        assets=[*assets, *stream_assets.specs(settings, partitions)],
+        asset_checks=[*checks(settings), *stream_assets.checks(settings)],
         jobs=[land, build, tidy_job(settings)],
         sensors=sensors(settings, land, build),
         schedules=schedules(settings, build),

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project import way
+from dagster_project import stream_assets, way
 from dagster_project.column_schema import definition_metadata, description
 from dagster_project.settings import Settings
 from schemas import registry
@@ -27,6 +27,7 @@ def raw(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["raw", contract.name],
+        deps=[stream_assets.key(contract.name)] if settings.live_of(contract.name) else [],
         group_name=contract.domain,
         kinds={"beam", "deltalake"},
         description=description(contract, "Landed: every row that keeps the contract, as it came."),

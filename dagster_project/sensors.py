@@ -4,11 +4,13 @@ Which days those are is said in `dagster_project.touched`.
 """
 
 import hashlib
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from dagster_project import touched, verdicts
+from dagster_project import stream_assets, touched, verdicts
 from dagster_project.jobs import BUILD, LAND, AssetJob
 from dagster_project.partitions import days_of, requests
 from dagster_project.settings import Settings
@@ -17,6 +19,7 @@ from schemas.errors import CitylakeError
 
 INBOX_SECONDS = 30
 FOLLOW_SECONDS = 10
+EVER = "1970-01-01T00:00:00+00:00"
 
 
 def new_files(settings: Settings) -> tuple[list[str], list[str]]:
@@ -51,6 +54,42 @@ def inbox(settings: Settings) -> dg.SensorDefinition:
         return dg.RunRequest(run_key=hashlib.sha256("\n".join(waiting).encode()).hexdigest()[:24])
 
     return inbox_sensor
+
+
+def streams(settings: Settings, build: AssetJob) -> dg.SensorDefinition:
+    """Reports what streams landed and whether they are up; asks for builds of the days they touched, not too often."""
+
+    @dg.sensor(
+        name="streams",
+        job=build,
+        minimum_interval_seconds=stream_assets.REPORT_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Reports days landed by `citylake stream`, its freshness, and builds the days it touched.",
+    )
+    def streams_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if not stream_assets.feeds(settings):
+            return dg.SkipReason("no feed has a live source")
+        now = datetime.now(UTC)
+        known = json.loads(context.cursor or "{}")
+        reported, restated = (datetime.fromisoformat(known.get(k, EVER)) for k in ("reported", "restated"))
+        landed = stream_assets.landed_since(settings, reported)
+        due = (now - restated).total_seconds() >= settings.stream.restate_s and not _is_building(context.instance)
+        days = touched.seen_from(touched.stale(settings)) if due else set()
+        asked = requests(settings, days, f"stream {now.isoformat()}", without=verdicts.blocked_days(settings)) if days else []
+        cursor = {
+            "reported": (landed["recorded_at"].max() if landed.height else reported).isoformat(),  # type: ignore[union-attr]
+            "restated": (now if asked else restated).isoformat(),
+        }
+        return dg.SensorResult(
+            run_requests=asked, cursor=json.dumps(cursor), asset_events=list(stream_assets.events(settings, landed, now))
+        )
+
+    return streams_sensor
+
+
+def _is_building(instance: dg.DagsterInstance) -> bool:
+    under_way = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    return bool(instance.get_run_ids(dg.RunsFilter(job_name=BUILD, statuses=under_way), limit=1))
 
 
 def _after(
@@ -93,6 +132,7 @@ def sensors(settings: Settings, land: AssetJob, build: AssetJob) -> list[dg.Sens
     done, failed = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
     return [
         inbox(settings),
+        streams(settings, build),
         _after("build_landed", land, build, done, landed, "Builds the days that a landing touched."),
         _after("build_landed_in_part", land, build, failed, landed, "Builds the days that a landing touched before it failed."),
         _after(f"{BUILD}_neighbours", build, build, failed, left_undone, "Builds the days that a bad day of their run held up."),

@@ -70,6 +70,14 @@ class Notes:
             raise self._refused(path, error) from error
         return sorted(f"{folder}/{f.base_name}" for f in found if f.type == FileType.File and not f.base_name.startswith("."))
 
+    def has(self, folder: str) -> bool:
+        """Whether anybody ever left a note in a folder, or in one within it."""
+        store, path = file_system(self._uri(folder))
+        try:
+            return bool(store.get_file_info(FileSelector(path, allow_not_found=True)))
+        except OSError as error:
+            raise self._refused(path, error) from error
+
     def remove(self, name: str) -> None:
         """Take a note away, if it is there."""
         store, path = file_system(self._uri(name))

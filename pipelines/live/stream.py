@@ -15,6 +15,7 @@ from pipelines import faults
 from pipelines.commit import recover
 from pipelines.live import desk
 from pipelines.live.desk import Committed, Desk
+from pipelines.live.heartbeat import beat
 from pipelines.live.kinds import kind
 from pipelines.live.pace import Pace
 from pipelines.sources.files import Limits
@@ -26,6 +27,7 @@ from schemas.contract import Contract
 from schemas.errors import CitylakeError
 from schemas.lake import Lake
 
+BEAT_S = 5.0
 JOIN_S = 10.0
 SWEEP_S = 600.0
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -55,7 +57,7 @@ class Stream:
             name = f"live {landing.place}"
             self._threads.append(threading.Thread(target=self._keep, args=(landing, mine), name=name, daemon=True))
         self._lake, self._ended = lake, threading.Event()
-        self._upkeep = threading.Thread(target=self._keep_small, name="upkeep", daemon=True)
+        self._upkeep = threading.Thread(target=self._look_after, name="upkeep", daemon=True)
 
     def start(self) -> None:
         """Begin reading all sources."""
@@ -99,18 +101,28 @@ class Stream:
         mine.tell(state="stopped")
 
 
-    def _keep_small(self) -> None:
-        """Join the small files that commits leave behind, while they go on; what fails is tried again at the next turn."""
+    def _look_after(self) -> None:
+        """Leave signs of life, and join the small files that commits leave behind; what fails is tried at the next turn."""
         tables = [("ledger", ""), *((layer, d.feed) for layer in ("raw", "quarantine") for d in self.desks)]
-        swept = time.monotonic()
-        while not self._ended.wait(JOIN_S):
-            due = time.monotonic() - swept >= SWEEP_S
-            swept = time.monotonic() if due else swept
+        joined = swept = time.monotonic()
+        while not self._ended.wait(BEAT_S):
+            now = time.monotonic()
+            self._beat()
+            if now - joined < JOIN_S:
+                continue
+            joined, is_due = now, now - swept >= SWEEP_S
+            swept = now if is_due else swept
             for layer, name in dict.fromkeys(tables):
-                with suppress(CitylakeError):
+                with suppress(CitylakeError, OSError):
                     upkeep.join(self._lake, layer, name)
-                    if due:
+                    if is_due:
                         upkeep.sweep(self._lake, layer, name)
+        self._beat()
+
+    def _beat(self) -> None:
+        for one in self.desks:
+            with suppress(CitylakeError):
+                beat(self._lake, one.seen(), datetime.now(UTC))
 
 
 def run_once(landing: Landing, pace: Pace) -> None:
