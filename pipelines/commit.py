@@ -8,9 +8,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 
-from pipelines.live import desk
+from pipelines.live import clock, desk
 from pipelines.live.lot import Lot
 from pipelines.steps import Landing, Written
 from schemas import ledger
@@ -130,7 +130,7 @@ def _part(path: str, day: str | None, rows: int, size: int) -> Part:
 
 
 def _committed(written: Written, lot: Lot, landing: Landing) -> desk.Committed:
-    base, now = landing.lake.uri("raw", landing.contract.name), datetime.now(lot.at.tzinfo)
+    base, now_us = landing.lake.uri("raw", landing.contract.name), clock.now_us()
     counts = {k: sum(getattr(t, k) for t in written.tallies) for k in ("taken", "kept", "rejected", "late")}
     latest = written.last_event_at
     return desk.Committed(
@@ -142,7 +142,7 @@ def _committed(written: Written, lot: Lot, landing: Landing) -> desk.Committed:
         bytes=lot.bytes,
         first_received_us=lot.first_received_us,
         last_event_us=int(latest.timestamp() * 1e6) if latest else None,
-        at_us=int(now.timestamp() * 1e6),
-        seconds=(now - lot.at).total_seconds(),
+        at_us=now_us,
+        seconds=now_us / 1e6 - lot.at.timestamp(),
         **counts,
     )

@@ -4,12 +4,13 @@ Written by the stream, read by whoever shows it; nothing is drawn here. One desk
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
+
+from pipelines.live import clock
 
 State = Literal["starting", "running", "waiting", "draining", "stopped"]
 REMEMBERED = 600
@@ -142,14 +143,14 @@ class Desk:
         """What is known now."""
         with self._lock:
             now, recent = self._now, list(self._recent)
-        at_us = time.time() * 1e6
+        at_us = clock.now_us()
         lately = [c for c in recent if at_us - c.at_us < 10e6]
         span_s = min(10.0, (at_us - (recent[0].at_us - recent[0].seconds * 1e6)) / 1e6) if recent else 1.0
         took = sorted(c.seconds for c in recent)
         events = [c.last_event_us for c in recent if c.last_event_us is not None]
         return replace(
             now,
-            says=self.trouble or now.says,
+            says=self.trouble or now.says or clock.CLOCK.says,
             source_lag_s=max((at_us - self.oldest_us) / 1e6, 0.0) if self.oldest_us is not None else 0.0,
             events_per_s=sum(c.taken for c in lately) / max(span_s, 1.0),
             event_lag_s=(at_us - max(events)) / 1e6 if events else None,

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.formats.lines import Lines
+from pipelines.live import clock
 from pipelines.live.tap import Messages
 from schemas.lake import Step
 
@@ -144,7 +145,7 @@ def gather(
         positions = (steps[0].after << ROOM) + np.arange(len(payloads), dtype=np.int64)
     received = np.concatenate([m.received_us for m in taken]).astype(np.int64)
     topics = [t for m in taken for t in m.topics or [""] * len(m.payloads)] if any(m.topics for m in taken) else None
-    stem, at = uuid.uuid4().hex, datetime.now(UTC)
+    stem, at = uuid.uuid4().hex, datetime.fromtimestamp(clock.now_us() / 1e6, UTC)
     lot = Lot(place, number, stem, origin, tuple(steps), at, len(payloads), int(sizes.sum()), int(received.min()))
     origins = Origins(
         ends - sizes,
