@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 READY := .venv/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo ui test test-all lint format docs release bench accuracy lock clean
+.PHONY: help venv demo live ui test test-all lint format docs release bench accuracy lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r name doc; do printf '  make %-10s %s\n' "$$name" "$$doc"; done
@@ -17,6 +17,9 @@ venv: $(READY) ## make .venv from requirements.lock
 
 demo: $(READY) ## simulate three days of a city, land, refine, measure, gate and export them
 	$(BIN)/citylake demo
+
+live: $(READY) ## stream a simulated city over a local broker, with its alerts, until Ctrl-C (SECONDS=30: so long)
+	$(BIN)/citylake live $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
 ui: $(READY) ## open the Dagster UI on 127.0.0.1
 	$(BIN)/citylake ui
@@ -54,8 +57,8 @@ lock: $(READY) ## resolve requirements.lock again
 	$(call with_uv,pip compile --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --universal --python-version 3.11 --quiet pyproject.toml -o requirements.lock)
 
-clean: ## remove .venv, caches and the demo lake
-	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove .venv, caches and the demo lakes
+	rm -rf .venv demo demo-live build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv is taken from PATH, else put into .venv by pip. It does not read pip's settings: hand them over.

@@ -17,6 +17,8 @@ from schemas.errors import CitylakeError
 
 LEDGER = "ledger"
 LAYERS = ("refined", "reference", "metrics")
+OF_ALERTS = ("landed", "reference")
+"""What the SQL of metrics and views may read, and that of alerts."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,17 @@ def query(folder: str, name: str) -> Query:
     except sqlglot.errors.ParseError as error:
         raise CitylakeError(where, f"not valid SQL: {str(error).splitlines()[0]}", "correct it") from error
     found = [(t.db, t.name) for t in tree.find_all(exp.Table)]
-    unknown = sorted({db for db, _ in found} - {"", "views", *LAYERS})
+    layers = OF_ALERTS if folder == "alerts" else (*LAYERS, "views")
+    unknown = sorted({db for db, _ in found} - {"", *layers})
     if unknown:
-        raise CitylakeError(where, f"it reads schema {unknown[0]!r}", f"read {', '.join(LAYERS)} or views")
+        raise CitylakeError(where, f"it reads schema {unknown[0]!r}", f"read {', '.join(layers)}")
     used = frozenset(f.name.lower() for f in tree.find_all(exp.Anonymous)) & set(macros())
     limits = (re.findall(r"\bthreshold\('(\w+)'\)", said) for said in (text, *(macros()[m] for m in used)))
     return Query(
         text=text,
-        tables=frozenset([f"{db}.{n}" for db, n in found if db in LAYERS] + [n for db, n in found if not db and n == LEDGER]),
+        tables=frozenset(
+            [f"{db}.{n}" for db, n in found if db in layers and db != "views"] + [n for db, n in found if not db and n == LEDGER]
+        ),
         views=frozenset(n for db, n in found if db == "views"),
         macros=used,
         thresholds=frozenset(n for names in limits for n in names),

@@ -6,17 +6,19 @@ A source block itself is checked by pipelines.sources.block. Secrets come from t
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dagster_project.live.alert_settings import AlertSettings, alert_settings
+from dagster_project.live.stream_settings import StreamSettings, stream_settings
 from schemas.city import City
 from schemas.errors import SettingsError
 from schemas.lake import Lake
 from schemas.storage import is_remote
 
 VARIABLE = "CITYLAKE_TOML"
-SECTIONS = ("city", "lake", "reference", "feeds", "limits", "beam")
+SECTIONS = ("city", "lake", "reference", "feeds", "limits", "beam", "stream", "alerts")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ class Settings:
     references: dict[str, str]
     limits: Any
     beam_options: tuple[str, ...] = ()
+    stream: StreamSettings = field(default_factory=StreamSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+
+    def files_of(self, feed: str) -> tuple[Any, ...]:
+        """The sources of a feed that are files: what `citylake land` lands."""
+        return tuple(s for s in self.sources.get(feed, ()) if s.live is None)
+
+    def live_of(self, feed: str) -> tuple[Any, ...]:
+        """The sources of a feed that are brokers and endpoints: what `citylake stream` lands."""
+        return tuple(s for s in self.sources.get(feed, ()) if s.live is not None)
 
 
 def locate(path: Path | None = None) -> Path:
@@ -83,6 +95,8 @@ def load(path: Path | None = None, lake: str | None = None) -> Settings:
         references={n: _rooted(_text(f"[reference] {n}", u), base) for n, u in wanted.items()},
         limits=_limits(_table("[limits]", values.get("limits", {}))),
         beam_options=tuple(_text("[beam] options", o) for o in _table("[beam]", values.get("beam", {})).get("options", [])),
+        stream=stream_settings(_table("[stream]", values.get("stream", {}))),
+        alerts=alert_settings(_table("[alerts]", values.get("alerts", {})), base),
     )
 
 

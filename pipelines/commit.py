@@ -15,7 +15,6 @@ from pipelines.live.lot import Lot
 from pipelines.steps import Landing, Written
 from schemas import ledger
 from schemas.contract import QUARANTINE, arrow
-from schemas.errors import SourceError
 from schemas.lake import Lake, Part, Step
 from schemas.ledger import Tally
 from schemas.notes import file_name
@@ -65,8 +64,7 @@ def _by_day(tallies: Sequence[Tally], landing: Landing, uri: str) -> list[Tally]
 def commit_lot(written: Written, landing: Landing) -> Lot:
     """Commit a batch of messages: a note of its parts, ledger, quarantine, raw.
 
-    Raises:
-        SourceError: another process landed some of these messages first; nothing of the batch became visible.
+    Where another process landed some of these messages first, nothing of the batch becomes visible, and its desk says so.
     """
     lot, lake = written.lot, landing.lake
     if lot is None:
@@ -80,7 +78,8 @@ def commit_lot(written: Written, landing: Landing) -> Lot:
 
     if not lake.append("ledger", "", ledger.arrow_schema(), lot.steps, booked, together=True):
         lake.notes.remove(note)
-        raise SourceError(landing.place, "another process landed these messages first", "nothing: reading goes on after them")
+        desk.at(lot.place).overtaken.add(lot.number)
+        return lot
     _complete(lake, landing, lot.steps, written.raw, written.quarantine)
     lake.notes.remove(note)
     desk.at(lot.place).book(_committed(written, lot, landing))
@@ -132,7 +131,7 @@ def _part(path: str, day: str | None, rows: int, size: int) -> Part:
 def _committed(written: Written, lot: Lot, landing: Landing) -> desk.Committed:
     base, now_us = landing.lake.uri("raw", landing.contract.name), clock.now_us()
     counts = {k: sum(getattr(t, k) for t in written.tallies) for k in ("taken", "kept", "rejected", "late")}
-    latest = written.last_event_at
+    middle = written.event_at
     return desk.Committed(
         feed=landing.contract.name,
         source=landing.source.name,
@@ -141,7 +140,7 @@ def _committed(written: Written, lot: Lot, landing: Landing) -> desk.Committed:
         messages=lot.messages,
         bytes=lot.bytes,
         first_received_us=lot.first_received_us,
-        last_event_us=int(latest.timestamp() * 1e6) if latest else None,
+        event_us=int(middle.timestamp() * 1e6) if middle else None,
         at_us=now_us,
         seconds=now_us / 1e6 - lot.at.timestamp(),
         **counts,

@@ -84,7 +84,7 @@ class Written:
     quarantine: tuple[Part, ...]
     tallies: tuple[Tally, ...]
     lot: Lot | None = None
-    last_event_at: datetime | None = None
+    event_at: datetime | None = None
 
 
 def read(split: Split, landing: Landing) -> Iterator[reading.Chunk | Split]:
@@ -187,12 +187,12 @@ def conform(batch: Batch, landing: Landing) -> Batch:
 def write(batch: Batch, landing: Landing) -> Written:
     """Parts of raw and quarantine, one a day, that no reader sees yet."""
     contract, lake = landing.contract, landing.lake
-    raw, refused, late, latest = [], [], {}, None
+    raw, refused, late, middle = [], [], {}, None
     kept = batch.kept if batch.kept is not None else pl.DataFrame()
     if kept.height:
         rows = _with_lineage(kept, batch, contract)
         time = pl.col(contract.event_time or "")
-        latest = rows.select(time.max()).item()
+        middle = rows.select(time.median()).item()  # one clock that runs ahead must not hide that the others are late
         late = dict(rows.filter(time < pl.col("_received_at") - contract.late_after).group_by("event_date").len().rows())
         for day, part in _by_day(rows.select(list(contract.polars_schema("raw")))):
             raw.append(lake.write_part("raw", contract.name, day, batch.stem, part))
@@ -204,7 +204,7 @@ def write(batch: Batch, landing: Landing) -> Written:
             refused.append(lake.write_part("quarantine", contract.name, day, batch.stem, part))
     progress.advance(batch.bytes)
     tallies = _count(batch, landing, raw, refused, late)
-    return Written(batch.uri, tuple(raw), tuple(refused), tallies, batch.lot, latest)
+    return Written(batch.uri, tuple(raw), tuple(refused), tallies, batch.lot, middle)
 
 
 def _with_lineage(rows: pl.DataFrame, batch: Batch, contract: Contract) -> pl.DataFrame:

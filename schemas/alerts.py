@@ -22,7 +22,9 @@ CONTRACT = Contract(
         "What raised it is in `causes`; followers read on from the last `number` they saw."
     ),
     columns=(
-        Column("alert_id", "string", "the alert: the same rule, place and start give the same id", nullable=False, pattern=IDENTIFIER),
+        Column(
+            "alert_id", "string", "the alert: the same rule, place and start give the same id", nullable=False, pattern=IDENTIFIER
+        ),
         Column("state", "string", "what the row says of the alert", nullable=False, allowed=(OPENED, CLOSED)),
         Column("number", "int", "running number of the row in this table, from 1", nullable=False, minimum=1),
         Column("rule", "string", "rule that raised it", nullable=False, pattern=IDENTIFIER),

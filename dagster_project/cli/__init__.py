@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from dagster_project.cli import build, contracts, demo, doctor, export, land, query, report, simulate, ui
+from dagster_project.cli import alerts, build, contracts, demo, doctor, export, land, live, query, report, simulate, stream, ui
 from dagster_project.cli.plain_help import PlainHelp
 
 __all__ = ["app", "main"]
@@ -36,7 +36,7 @@ def _citylake(
     """A data lake for a city's sensor streams: landed complete, refined, gated, measured."""
 
 
-for _group in (demo, land, build, export, report, query, ui, simulate, doctor, contracts):
+for _group in (demo, land, stream, live, build, export, report, alerts, query, ui, simulate, doctor, contracts):
     _group.register(app)
 
 

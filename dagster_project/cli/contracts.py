@@ -29,7 +29,8 @@ def contracts(
     from schemas import registry
     from schemas.odcs import project, to_yaml
 
-    every = [*registry.feeds().values(), *registry.metrics().values(), *registry.references().values()]
+    metrics = registry.metrics() | registry.kernel()
+    every = [*registry.feeds().values(), *metrics.values(), *registry.references().values()]
     if folder and not odcs:
         raise typer.BadParameter("DIR goes with --odcs")
     if odcs and folder:

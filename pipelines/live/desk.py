@@ -25,7 +25,7 @@ class Committed:
         uris: the Parquet files of raw rows that became visible; by their day.
         raw_rows: rows in them.
         first_received_us: when the broker received the batch's first message.
-        last_event_us: the latest event time among the kept rows; None where none was kept.
+        event_us: the middle one of the kept rows' event times; None where none was kept.
         at_us: when the commit was done, epoch microseconds.
         seconds: from closing the batch to the commit.
     """
@@ -41,7 +41,7 @@ class Committed:
     rejected: int
     late: int
     first_received_us: int
-    last_event_us: int | None
+    event_us: int | None
     at_us: int
     seconds: float
 
@@ -56,7 +56,7 @@ class Seen:
         says: the last thing that went wrong, in a few words; "" when all is well.
         behind: messages waiting at the broker; None where it does not tell.
         source_lag_s: age of the oldest message that is not yet in the lake; 0 where none waits.
-        event_lag_s: now minus the latest event time landed; None before the first row.
+        event_lag_s: now minus the middle event time of the last batch with rows; None before the first.
         events_per_s: taken rows a second over the last 10 s.
     """
 
@@ -92,6 +92,7 @@ class Desk:
         on_commit: hears every commit, in the thread that made it: it must be quick.
         oldest_us: when the oldest message that is not in the lake yet was received.
         trouble: why the source was started again, until the next commit.
+        overtaken: batches that did not land, because another process landed their messages first.
     """
 
     feed: str
@@ -101,6 +102,7 @@ class Desk:
     on_commit: Callable[[Committed], None] | None = None
     oldest_us: int | None = None
     trouble: str = ""
+    overtaken: set[int] = field(default_factory=set)
     _now: Seen = field(init=False)
     _recent: deque[Committed] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -147,13 +149,13 @@ class Desk:
         lately = [c for c in recent if at_us - c.at_us < 10e6]
         span_s = min(10.0, (at_us - (recent[0].at_us - recent[0].seconds * 1e6)) / 1e6) if recent else 1.0
         took = sorted(c.seconds for c in recent)
-        events = [c.last_event_us for c in recent if c.last_event_us is not None]
+        events = [c.event_us for c in recent if c.event_us is not None]
         return replace(
             now,
             says=self.trouble or now.says or clock.CLOCK.says,
             source_lag_s=max((at_us - self.oldest_us) / 1e6, 0.0) if self.oldest_us is not None else 0.0,
             events_per_s=sum(c.taken for c in lately) / max(span_s, 1.0),
-            event_lag_s=(at_us - max(events)) / 1e6 if events else None,
+            event_lag_s=max((at_us - events[-1]) / 1e6, 0.0) if events else None,
             commit_p50_s=took[len(took) // 2] if took else None,
             commit_p99_s=took[min(len(took) - 1, len(took) * 99 // 100)] if took else None,
         )

@@ -14,5 +14,5 @@ class Pace:
     """
 
     commit_s: float = 0.5
-    commit_bytes: int = 32 << 20
-    hold_bytes: int = 64 << 20
+    commit_bytes: int = 24 << 20
+    hold_bytes: int = 48 << 20

@@ -4,9 +4,8 @@ How a broker is spoken to is the taps' business; what a batch becomes is said by
 """
 
 import hashlib
-import pickle
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from apache_beam import coders
@@ -15,13 +14,15 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 
 from pipelines import faults
 from pipelines.coding import BatchCoder
-from pipelines.live import desk
+from pipelines.live import desk, mark
+from pipelines.live.held import Held
 from pipelines.live.kinds import kind
-from pipelines.live.lot import Gathered, gather
+from pipelines.live.lot import Gathered, Lot, gather
+from pipelines.live.mark import Mark, MarkCoder
 from pipelines.live.pace import Pace
-from pipelines.live.tap import Messages, Place, Tap
+from pipelines.live.tap import Place, Tap
 from pipelines.sources.source import Source
-from schemas.errors import CitylakeError
+from schemas.errors import CitylakeError, SourceError
 from schemas.lake import Lake
 
 PATIENCE_S = 2.0
@@ -67,39 +68,6 @@ class LiveSource(UnboundedSource):
         return BatchCoder()
 
 
-@dataclass(frozen=True)
-class Mark(CheckpointMark):
-    """Up to which batch of a reader the bundle came."""
-
-    place: str
-    reader: int
-    number: int
-
-    def finalize_checkpoint(self) -> None:
-        """Acknowledge to the broker what is in the lake now."""
-        reader = _readers.get(self.place)
-        if reader is not None and id(reader) == self.reader:
-            reader.acknowledge(self.number)
-
-
-class MarkCoder(coders.Coder):
-    """Marks as pickles of their two words."""
-
-    def encode(self, value: Mark) -> bytes:
-        """To bytes."""
-        return pickle.dumps((value.place, value.reader, value.number))
-
-    def decode(self, encoded: bytes) -> Mark:
-        """From what this coder made."""
-        return Mark(*pickle.loads(encoded))  # noqa: S301
-
-    def is_deterministic(self) -> bool:
-        """Equal marks are equal bytes."""
-        return True
-
-
-_readers: dict[str, "LiveReader"] = {}
-"""The open reader of each place in this process: where finalised bundles find the broker again."""
 _left: dict[str, "LiveReader"] = {}
 """Readers that a pipeline left open, with what they hold, for the next one."""
 
@@ -107,15 +75,6 @@ _left: dict[str, "LiveReader"] = {}
 def is_left(place: str) -> bool:
     """Whether a reader of the place waits for the next pipeline."""
     return place in _left
-
-
-@dataclass
-class _Held:
-    """Messages taken and not yet closed into a batch."""
-
-    taken: list[Messages] = field(default_factory=list)
-    bytes: int = 0
-    since: float = 0.0
 
 
 class LiveReader(UnboundedReader):
@@ -129,28 +88,54 @@ class LiveReader(UnboundedReader):
         self.writer = getattr(module, "writer", module.origin)(spec)
         self.app_ids: dict[str, str] = {}
         self.wanted: dict[str, int] = {}
-        self.held, self.number = _Held(), 0
+        self.held, self.number = Held(), 0
         self.current: Gathered | None = None
-        self.waiting: dict[int, tuple[list[Any], int]] = {}
-        self.is_finished = False
+        self.waiting: dict[int, tuple[list[Any], Lot]] = {}
+        self._begun: dict[str, int] = {}
+        self._overtaken: set[str] = set()
+        self.is_finished = self.took_last = False
         self._looked, self._bundles = 0.0, 0
         if not self.replays:
             self.positions([""])
         place = Place(source.source.feed, source.source.name, source.pace.hold_bytes, self.positions, self._say)
         self.tap: Tap = module.open_tap(spec, place)
-        _readers[source.place] = self
+        mark.READERS[source.place] = self
 
     def _say(self, words: str) -> None:
         self.desk.tell(says=words)
 
     def positions(self, partitions: Any) -> dict[str, int]:
-        """Up to where the lake is complete; the lake alone knows."""
+        """Up to where the lake is complete; the lake alone knows. The tap asks when it begins partitions, or begins them anew.
+
+        It may ask from a thread of its own; what it then reads is taken after that.
+        """
         ids = {p: app_id(self.source.source.feed, self.writer, p) for p in partitions}
         landed = self.source.lake.landed_up_to("raw", self.source.source.feed, ids.values())
-        self.app_ids |= ids
         found = {p: landed[i] for p, i in ids.items()}
-        self.wanted |= found
+        self.app_ids |= ids
+        self._begun |= found
         return found
+
+    def _begin(self) -> None:
+        """Take note of partitions that the tap began. What is held or on its way counts; what others landed is let go."""
+        while self._begun:
+            partition, landed = self._begun.popitem()
+            self.wanted[partition] = max(landed, self.wanted.get(partition, 0))
+            self.held.begin(partition, landed)
+
+    def _begin_overtaken_again(self) -> None:
+        """Another process landed a batch's messages first: forget what followed, and read on from where the lake is."""
+        partitions, self._overtaken = sorted(self._overtaken), set()
+        if not partitions:
+            return
+        rewind = getattr(self.tap, "rewind", None)
+        if rewind is None:
+            found = "another process landed these messages first"
+            raise SourceError(self.source.place, found, "nothing, if it shall be so: reading goes on after them")
+        for partition in partitions:
+            self.wanted.pop(partition, None)
+            self.held.forget(partition)
+        rewind(partitions)
 
     def start(self) -> bool:
         """As `advance`."""
@@ -165,7 +150,10 @@ class LiveReader(UnboundedReader):
             return False
         while True:
             is_draining, now = self.desk.drain.is_set(), time.monotonic()
-            self._take(now)
+            if not self.took_last:
+                # once more, not until nothing comes: under load something always does
+                self._take(now)
+                self.took_last = is_draining
             self._look(now)
             if self._is_due(now, is_draining):
                 self._close()
@@ -183,7 +171,10 @@ class LiveReader(UnboundedReader):
         if room <= 0:
             return
         try:
-            got = [m for m in self.tap.take(room) if m.payloads]
+            self._begin_overtaken_again()
+            taken = self.tap.take(room)
+            self._begin()
+            got = [m for m in map(self.held.unread, taken) if m is not None]
         except CitylakeError as error:
             faults.hear(self.source.place, error)
             raise
@@ -191,8 +182,7 @@ class LiveReader(UnboundedReader):
             held.since = now
             if self.desk.oldest_us is None:
                 self.desk.oldest_us = int(got[0].received_us[0])
-        held.taken += got
-        held.bytes += sum(len(p) for m in got for p in m.payloads)
+        held.add(got)
 
     def _is_due(self, now: float, is_draining: bool) -> bool:
         held, pace = self.held, self.source.pace
@@ -204,11 +194,11 @@ class LiveReader(UnboundedReader):
         return bool(full and full())
 
     def _close(self) -> None:
-        held, self.held = self.held, _Held()
+        held, self.held = self.held, Held(last=self.held.last)
         self.number += 1
         place = self.source.place
         self.current = gather(place, self.number, self.origin, self.app_ids, self.wanted, self.replays, held.taken)
-        self.waiting[self.number] = ([m.marks for m in held.taken], self.current.lot.first_received_us)
+        self.waiting[self.number] = ([m.marks for m in held.taken], self.current.lot)
 
     def _look(self, now: float) -> None:
         if now - self._looked >= LOOK_S:
@@ -216,11 +206,16 @@ class LiveReader(UnboundedReader):
             self.desk.tell(is_connected=there, behind=self.tap.lag(), state="running" if there else "waiting")
 
     def acknowledge(self, number: int) -> None:
-        """Every batch up to this one is in the lake."""
+        """Every batch up to this one is in the lake, unless it was overtaken."""
         for done in [n for n in self.waiting if n <= number]:
-            marks, _ = self.waiting.pop(done)
-            self.tap.acknowledge(marks)
-        oldest = [us for _, us in self.waiting.values()]
+            marks, lot = self.waiting.pop(done)
+            if done in self.desk.overtaken:
+                self.desk.overtaken.discard(done)
+                ids = {s.app_id for s in lot.steps}
+                self._overtaken |= {p for p, i in self.app_ids.items() if i in ids}
+            else:
+                self.tap.acknowledge(marks)
+        oldest = [lot.first_received_us for _, lot in self.waiting.values()]
         oldest += [int(m.received_us[0]) for m in self.held.taken[:1]]
         self.desk.oldest_us = min(oldest, default=None)
 
@@ -249,5 +244,5 @@ class LiveReader(UnboundedReader):
             _left[self.source.place] = self
             return
         self.tap.close()
-        if _readers.get(self.source.place) is self:
-            del _readers[self.source.place]
+        if mark.READERS.get(self.source.place) is self:
+            del mark.READERS[self.source.place]

@@ -100,7 +100,6 @@ class Stream:
                 mine.drain.wait(pause * random.uniform(0.75, 1.25))  # noqa: S311
         mine.tell(state="stopped")
 
-
     def _look_after(self) -> None:
         """Leave signs of life, and join the small files that commits leave behind; what fails is tried at the next turn."""
         tables = [("ledger", ""), *((layer, d.feed) for layer in ("raw", "quarantine") for d in self.desks)]

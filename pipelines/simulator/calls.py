@@ -36,6 +36,8 @@ def responding(rng: np.random.Generator, city: City, start: int, end: int, rows:
         k: np.maximum(1, np.round(np.array(m)[priority] * rng.lognormal(0, SPREAD[k], n))).astype(np.int64)
         for k, m in MEDIAN_S.items()
     }
+    # now and then every unit is out, and a call waits
+    phase["processing"] += np.where(rng.random(n) < 0.03, rng.integers(300, 1500, n), 0)
     district = rng.choice(len(DISTRICTS), n, p=[0.12, 0.26, 0.18, 0.16, 0.15, 0.13])
     none = rng.random(n) < 0.01
     units = np.where(none, 1, rng.choice([1, 2, 3], n, p=[0.57, 0.31, 0.12]))

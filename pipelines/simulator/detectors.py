@@ -16,6 +16,7 @@ KINDS = ("motorway", "ring", "arterial", "street")
 FREE_FLOW = np.array([110.0, 80.0, 55.0, 35.0])
 CAPACITY = np.array([2000.0, 1800.0, 850.0, 450.0])
 """Vehicles per hour and lane: HCM 7 base capacities for freeways, about half where signals share the time."""
+ROADS = 24
 WEEKDAY = np.array([1.0, 1.02, 1.03, 1.04, 1.06, 0.78, 0.62])
 OFFSETS_S = np.array([437, -611, 840, -120])
 
@@ -29,7 +30,8 @@ def lay_out(rng: np.random.Generator, rows: int, seconds: int, rates: FaultRates
     interval = rng.choice(mix[0], n, p=mix[1])
     n = max(1, int(np.searchsorted(np.cumsum(lanes * seconds // interval), rows)))
     lanes, interval = lanes[:n], interval[:n]
-    road = rng.integers(0, 24, n)
+    road, inbound = rng.integers(0, ROADS, n), rng.random(n) < 0.5
+    chain = 2 * road + inbound  # detectors of one road and direction see the same traffic
     kind = (road % 4) if n > 8 else rng.integers(0, 4, n)
     angle, radius = rng.uniform(0, 2 * np.pi, n), np.sqrt(rng.random(n)) * 0.09
     district = np.where(radius < 0.03, 1, np.where(angle < 1.3, 2, (angle // 1.3).astype(int) % 5 + 1))
@@ -38,12 +40,13 @@ def lay_out(rng: np.random.Generator, rows: int, seconds: int, rates: FaultRates
     percent = some(rng, rates.percent, n)
     mph = some(rng, rates.mph, n) & ~percent
     offset = np.where(some(rng, rates.clock_offset, n), rng.choice(OFFSETS_S, n), 0)
-    return pl.DataFrame(
+    load = rng.beta(4, 2.2, 2 * ROADS)[chain] * 1.12 + 0.12
+    laid = pl.DataFrame(
         {
             "sensor_id": [f"D{i + 1:05d}" for i in range(n)],
             "kind": ["loop"] * n,
             "road": [f"{KINDS[k].title()} {r + 1}" for k, r in zip(kind, road, strict=True)],
-            "direction": np.where(rng.random(n) < 0.5, "inbound", "outbound"),
+            "direction": np.where(inbound, "inbound", "outbound"),
             "district": [DISTRICTS[d] for d in district],
             "lanes": lanes,
             "free_flow_kmh": free,
@@ -56,10 +59,13 @@ def lay_out(rng: np.random.Generator, rows: int, seconds: int, rates: FaultRates
             "clock_offset_s": offset,
             "interval_s": interval,
             "capacity": CAPACITY[kind],
-            "load": rng.beta(4, 2.2, n) * 1.12 + 0.12,
+            "load": load * rng.lognormal(0, 0.02, n),
+            "chain": chain,
             "firmware": rng.choice(["4.2.1", "4.2.1", "4.3.0", "3.9.7"], n),
         }
     )
+    # each stands at the end of the stretch that it stands for
+    return laid.with_columns(road_km=pl.col("segment_km").cum_sum().over("chain").round(2))
 
 
 def demand(hour: np.ndarray, weekday: int, inbound: np.ndarray) -> np.ndarray:
@@ -75,30 +81,44 @@ def demand(hour: np.ndarray, weekday: int, inbound: np.ndarray) -> np.ndarray:
     return night + 0.62 * hump(14.5, 3.6) + 0.10 * hump(0.5, 1.5)
 
 
-def passing(rng: np.random.Generator, city: City, sensors: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
+def passing(
+    rng: np.random.Generator, city: City, sensors: pl.DataFrame, start: int, end: int, incidents: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """What passed each lane in [start, end), epoch seconds: one row per interval, as a faultless detector measures it.
 
     Speeds and occupancies are rounded as on the wire, in the detector's own units, and turned back by its factors, so
     that a right correction gives the truth to the last bit but one. Occupancy = count x effective length / speed over
     the interval; speed falls with flow over capacity as in the BPR curve, and breaks down at capacity.
+
+    Args:
+        incidents: what blocks roads meanwhile, as `mishaps.incidents` gives it.
     """
     indexed = sensors.with_row_index("sensor")
+    bins = len(np.arange(start, end, 900))
+    swing = rng.lognormal(0, 0.05, (bins, 2 * ROADS)) * rng.lognormal(0, 0.04, (1, 2 * ROADS))
     parts = [
-        _interval_group(rng, city, group, int(interval[0]), start, end)
+        _interval_group(rng, city, group, int(interval[0]), start, end, swing, incidents)
         for interval, group in indexed.group_by("interval_s", maintain_order=True)
     ]
     return pl.concat(parts)
 
 
 def _interval_group(
-    rng: np.random.Generator, city: City, group: pl.DataFrame, interval: int, start: int, end: int
+    rng: np.random.Generator,
+    city: City,
+    group: pl.DataFrame,
+    interval: int,
+    start: int,
+    end: int,
+    swing: np.ndarray,
+    incidents: pl.DataFrame | None,
 ) -> pl.DataFrame:
     bins = np.arange(start, end, 900)
     local = pl.from_epoch(pl.Series(bins), "s").dt.replace_time_zone("UTC").dt.convert_time_zone(city.zone)
     hour, weekday = (local.dt.hour() + local.dt.minute() / 60).to_numpy(), local.dt.weekday()[0] - 1
     inbound = (group["direction"] == "inbound").to_numpy()
     shape = demand(hour, weekday, inbound) * WEEKDAY[weekday] * group["load"].to_numpy()
-    shape *= rng.lognormal(0, 0.05, shape.shape) * rng.lognormal(0, 0.04, (1, group.height))
+    shape *= swing[:, group["chain"].to_numpy()] * rng.lognormal(0, 0.015, shape.shape)
     jam = 1 / (1 + np.exp(-30 * (shape - 0.97)))
     flow = np.minimum(shape, 1.0) * group["capacity"].to_numpy() * (1 - 0.15 * jam)
     pace = group["free_flow_kmh"].to_numpy() / (1 + 0.15 * shape**4 + 1.7 * jam)
@@ -109,9 +129,12 @@ def _interval_group(
     times = np.arange(start, end, interval)
     quarter = np.minimum((times - start) // 900, len(bins) - 1)
     share = 1.1 - 0.1 * lane
-    count = rng.poisson(flow[quarter][:, column] * share * interval / 3600)
+    veh_h, kmh = flow[quarter][:, column], pace[quarter][:, column]
+    if incidents is not None:
+        _block(incidents, group["sensor"].to_numpy()[column], times, veh_h, kmh)
+    count = rng.poisson(veh_h * share * interval / 3600)
     spread = rng.normal(0, 0.06, count.shape) / np.sqrt(np.maximum(count, 1)) + 0.04 * (lane - 1)
-    speed = np.clip(pace[quarter][:, column] * (1 + spread), 4, 190)
+    speed = np.clip(kmh * (1 + spread), 4, 190)
 
     factor, scale = (group[c].to_numpy()[column] for c in ("speed_factor", "occupancy_factor"))
     said_speed = np.round(speed / factor, 1)
@@ -130,3 +153,16 @@ def _interval_group(
             "said_occupancy": said_occupancy.ravel(),
         }
     ).with_columns(pl.when(pl.col("count") > 0).then("said_speed"))
+
+
+def _block(incidents: pl.DataFrame, sensor: np.ndarray, times: np.ndarray, veh_h: np.ndarray, kmh: np.ndarray) -> None:
+    """Incidents' effect on flow and speed by time (rows) and lane (columns), in place.
+
+    Upstream vehicles crawl in a queue as fast as the open lanes let them out; downstream only these arrive, at the free speed.
+    """
+    for one in incidents.iter_rows(named=True):
+        queue = np.ix_((times >= one["queue_s"]) & (times < one["clear_s"]), sensor == one["upstream"])
+        veh_h[queue] *= one["let_through"]
+        kmh[queue] = one["crawl_kmh"]
+        gap = np.ix_((times >= one["start_s"]) & (times < one["end_s"]), sensor == one["downstream"])
+        veh_h[gap] *= one["let_through"]

@@ -20,12 +20,20 @@ HEADER = "meter,read_at,wh,quality\n"
 THIRTY_YEARS_S = 946_684_800
 
 
-def day(rng: np.random.Generator, city: City, meters: pl.DataFrame, start: int, end: int, rates: FaultRates) -> Sent:
+def day(
+    rng: np.random.Generator,
+    city: City,
+    meters: pl.DataFrame,
+    start: int,
+    end: int,
+    rates: FaultRates,
+    overloads: pl.DataFrame | None = None,
+) -> Sent:
     """All that the meters send about the half hours that begin in [start, end), epoch seconds."""
     n = meters.height
     windows = {k: stretch(rng, some(rng, getattr(rates, k), n), start, end, (2.0, 8.0)) for k in ("drop_out", "stuck")}
     sleepy = some(rng, rates.missing_hour, n)
-    return _send(rng, city, meters, flowing(rng, city, meters, start, end), windows, sleepy, rates)
+    return _send(rng, city, meters, flowing(rng, city, meters, start, end, overloads), windows, sleepy, rates)
 
 
 def backlog(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.simulator.households import feeders
 from schemas.city import City
 
 EVER = "2000-01-01T00:00:00Z"
@@ -24,6 +25,7 @@ root = "lake"
 [reference]
 sensors = "reference/sensors.csv"
 meters = "reference/meters.csv"
+feeders = "reference/feeders.csv"
 
 [feeds.traffic_flow.sources.detectors]
 uri = "inbox/traffic_flow/*.jsonl*"
@@ -52,15 +54,21 @@ format = "parquet"
 
 SENSOR_COLUMNS = (
     "sensor_id", "valid_from", "kind", "road", "direction", "district", "lanes", "free_flow_kmh", "segment_km",
-    "effective_length_m", "lat", "lon", "speed_factor", "occupancy_factor", "clock_offset_s",
+    "road_km", "effective_length_m", "lat", "lon", "speed_factor", "occupancy_factor", "clock_offset_s",
 )  # fmt: skip
-METER_COLUMNS = ("meter_id", "valid_from", "meter_class", "district", "energy_factor", "clock_offset_s")
+METER_COLUMNS = ("meter_id", "valid_from", "meter_class", "district", "feeder_id", "energy_factor", "clock_offset_s")
+FEEDER_COLUMNS = ("feeder_id", "valid_from", "rated_kw", "district", "lat", "lon")
 
 
 def write_settings(folder: Path, city: City, sensors: pl.DataFrame, meters: pl.DataFrame) -> Path:
     """Write citylake.toml and reference/*.csv under folder; give the settings' path."""
     (folder / "reference").mkdir(parents=True, exist_ok=True)
-    for name, table, columns in (("sensors", sensors, SENSOR_COLUMNS), ("meters", meters, METER_COLUMNS)):
+    tables = (
+        ("sensors", sensors, SENSOR_COLUMNS),
+        ("meters", meters, METER_COLUMNS),
+        ("feeders", feeders(meters), FEEDER_COLUMNS),
+    )
+    for name, table, columns in tables:
         table.with_columns(valid_from=pl.lit(EVER)).select(columns).write_csv(folder / "reference" / f"{name}.csv")
     path = folder / "citylake.toml"
     path.write_text(TOML.format(name=city.name, zone=city.zone, resolution=city.h3_resolution), encoding="utf-8")

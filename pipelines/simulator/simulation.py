@@ -16,7 +16,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.simulator import detectors, emergency_calls, households, meter_readings, traffic_flow, truth
+from pipelines.simulator import (
+    alert_truth,
+    detectors,
+    emergency_calls,
+    households,
+    meter_readings,
+    mishaps,
+    traffic_flow,
+    truth,
+)
 from pipelines.simulator.faults import KINDS, FaultRates
 from pipelines.simulator.outbox import Outbox
 from pipelines.simulator.sent import Sent
@@ -80,6 +89,10 @@ class _Post:
         for name, table in tables(sent.truth).items():
             self.tables.setdefault(name, []).append(table.select(pl.lit(day).alias("event_date"), pl.all()))
 
+    def raise_alerts(self, day: date, alerts: pl.DataFrame) -> None:
+        """Keep the alerts that a right lake raises over what happened on a day."""
+        self.tables.setdefault("alerts", []).append(alerts.select(pl.lit(day).alias("event_date"), pl.all()))
+
 
 def simulate(
     folder: Path,
@@ -114,12 +127,18 @@ def simulate(
         day, rng = start + timedelta(days=number), np.random.default_rng([seed, 3, number])
         if number == 0:
             _backlogs(post, rng, city, sensors, meters, begin, rates, wanted, start - timedelta(days=14))
-        sent = traffic_flow.day(rng, city, sensors, begin, end, rates)
+        mishap = np.random.default_rng([seed, 5, number])
+        blocked = mishaps.incidents(mishap, city, sensors, begin, end)
+        overloaded = mishaps.overloads(mishap, city, meters, begin, end)
+        sent = traffic_flow.day(rng, city, sensors, begin, end, rates, blocked)
         post.take("traffic_flow", "traffic_flow", sent, day, partial(truth.traffic, sensors=sensors, start=begin))
-        sent = meter_readings.day(rng, city, meters, begin, end, rates)
+        post.raise_alerts(day, alert_truth.of_traffic(sent.truth, sensors, blocked, end))
+        sent = meter_readings.day(rng, city, meters, begin, end, rates, overloaded)
         post.take("meter_readings", "meter_readings", sent, day, partial(truth.energy, meters=meters, start=begin, end=end))
+        post.raise_alerts(day, alert_truth.of_energy(sent.truth, meters, end))
         for desk, sent in emergency_calls.day(rng, city, begin, end, rates, calls_a_day).items():
             post.take("emergency_calls", desk, sent, day, truth.response)
+            post.raise_alerts(day, alert_truth.call_waiting(sent.truth))
         for box in post.boxes.values():
             box.send(begin, end)
         if progress:

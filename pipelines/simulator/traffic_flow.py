@@ -23,11 +23,19 @@ SENTINELS = (
 )  # fmt: skip
 
 
-def day(rng: np.random.Generator, city: City, sensors: pl.DataFrame, start: int, end: int, rates: FaultRates) -> Sent:
+def day(
+    rng: np.random.Generator,
+    city: City,
+    sensors: pl.DataFrame,
+    start: int,
+    end: int,
+    rates: FaultRates,
+    incidents: pl.DataFrame | None = None,
+) -> Sent:
     """All that the detectors send about [start, end), epoch seconds."""
     n, hours = sensors.height, (1.0, 5.0)
     windows = {k: stretch(rng, some(rng, getattr(rates, k), n), start, end, hours) for k in ("drop_out", "stuck", "chatter")}
-    rows = passing(rng, city, sensors, start, end)
+    rows = passing(rng, city, sensors, start, end, incidents)
     return _send(rng, sensors, rows, windows, rates)
 
 

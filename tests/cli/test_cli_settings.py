@@ -108,7 +108,7 @@ def test_the_template_works_with_an_empty_inbox_and_all_its_examples(cli: Any, t
     spoken = re.sub(r"^# (\[|[a-z_]+ = )", r"\1", text, flags=re.MULTILINE)
     (tmp_path / "citylake.toml").write_text(spoken, encoding="utf-8")
     found = cli("doctor", "--json").json
-    assert {f["check"] for f in found if f["status"] == "fault"} == {"reference sensors", "reference meters"}
+    assert {f["check"] for f in found if f["status"] == "fault"} == {"reference sensors", "reference meters", "reference feeders"}
     assert "traffic_flow from highway_agency" in {f["check"] for f in found}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from pipelines import commit, steps
+from pipelines.live import desk
 from pipelines.live.lot import gather
 from pipelines.live.reader import app_id
 from pipelines.live.tap import Messages
@@ -62,6 +63,12 @@ class Belt:
         batch = gather(self.landing.place, next(self._numbers), self.uri, ids, wanted, self.replays, messages)
         done = steps.write(steps.conform(steps.decode(batch, self.landing), self.landing), self.landing)
         commit.commit_lot(done, self.landing)
+
+    def was_overtaken(self) -> bool:
+        """Whether the last batch did not land, because another had landed its messages."""
+        found = bool(desk.at(self.landing.place).overtaken)
+        desk.at(self.landing.place).overtaken.clear()
+        return found
 
     def raw(self) -> pl.DataFrame:
         """What was kept."""

@@ -73,6 +73,11 @@ class RehearsalTap:
         for partition, last in marks:
             self.broker.acknowledged[partition] = last
 
+    def rewind(self, partitions: Sequence[str]) -> None:
+        """Begin again where the lake is."""
+        for partition in partitions:
+            self.next.pop(partition, None)
+
     def lag(self) -> int:
         """What was not taken yet."""
         return sum(len(log) - self.next.get(p, 0) for p, log in self.broker.log.items())

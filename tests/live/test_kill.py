@@ -19,6 +19,7 @@ import pytest
 
 from assets.refined import refine
 from dagster_project.settings import Settings, load
+from pipelines.live.heartbeat import last
 from pipelines.live.server import NatsServer
 from schemas import ledger
 from tests.live.zygote import Zygote
@@ -67,8 +68,8 @@ def stamp(number: int) -> str:
     return datetime.fromtimestamp(START + number * 60, UTC).isoformat()
 
 
-START = int(datetime.now(UTC).timestamp()) // 60 * 60 - 40 * 86_400
-"""Every event is of a minute of its own, some weeks ago."""
+START = int(datetime.now(UTC).timestamp()) // 60 * 60 - 400 * 86_400
+"""Every event is of a minute of its own; there are enough of them before today."""
 
 
 class FlowPublisher(Publisher):
@@ -155,7 +156,8 @@ def wait_until_read(settings: Settings, wanted: dict[str, tuple[str, set[int]]])
         missing = {f: len(numbers - set(landed(settings, f, c))) for f, (c, numbers) in wanted.items()}
         if not any(missing.values()):
             return
-        assert time.monotonic() < until, f"not landed: {missing}"
+        said = [last(settings.lake, f, s.name) for f in wanted for s in settings.live_of(f)]
+        assert time.monotonic() < until, f"not landed: {missing}; {said}"
         time.sleep(0.5)
 
 

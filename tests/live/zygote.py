@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,6 +22,7 @@ class Zygote:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, text=True, cwd=root
             )
+        self._running = 0
         self._answer("ready")
 
     def begin(self) -> int:
@@ -28,20 +30,26 @@ class Zygote:
         assert self._process.stdin is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
-        return int(self._answer("pid"))
+        self._running = int(self._answer("pid"))
+        return self._running
 
     def kill(self, pid: int) -> None:
         """End it at once."""
         os.kill(pid, signal.SIGKILL)
         assert self._answer("ended") == str(signal.SIGKILL.value)
+        self._running = 0
 
     def drain(self, pid: int) -> None:
         """Ask it to commit what it holds and to end."""
         os.kill(pid, signal.SIGTERM)
         assert self._answer("ended") == "0"
+        self._running = 0
 
     def close(self) -> None:
-        """End the process itself."""
+        """End the process itself, and the stream it began last."""
+        if self._running:
+            with suppress(ProcessLookupError):
+                os.kill(self._running, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
 

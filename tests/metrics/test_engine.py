@@ -121,11 +121,13 @@ def test_dependencies_are_parsed_through_shared_views():
 def test_every_threshold_read_has_a_source_and_none_lies_idle():
     from importlib.resources import files
 
+    from assets.alarm_rules import rules
     from assets.dependencies import thresholds_read
 
     table = pl.read_csv(files("schemas.reference") / "thresholds.csv", schema_overrides={"edition": pl.String})
     assert table.null_count().sum_horizontal().sum() == 0
-    assert set(table["name"]) == set().union(*(thresholds_read(m) for m in registry.metrics()))
+    read = set().union(*(thresholds_read(m) for m in registry.metrics()), *(r.thresholds for r in rules()))
+    assert set(table["name"]) == read
 
 
 def test_an_unknown_metric_names_those_there_are(town):

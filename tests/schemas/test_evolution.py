@@ -33,6 +33,7 @@ FEED = Contract(
 )
 METRIC = replace(FEED, layer="metric", event_time=None, interval=None, row_rules=())
 CONTRACTS = {f"{layer} {c.name}": c for layer in registry.FOLDERS for c in registry.contracts(layer).values()}
+CONTRACTS |= {"metric alerts": registry.kernel()["alerts"]}
 
 
 def without(contract: Contract, name: str) -> Contract:

@@ -14,6 +14,7 @@ from schemas import odcs, registry
 from schemas.contract import Contract
 
 CONTRACTS = {f"{layer}.{c.name}": c for layer in registry.FOLDERS for c in registry.contracts(layer).values()}
+CONTRACTS |= {"metric.alerts": registry.kernel()["alerts"]}
 VALIDATOR = jsonschema.Draft201909Validator(
     json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
 )

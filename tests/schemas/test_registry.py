@@ -75,7 +75,9 @@ def test_every_table_of_the_lake_has_its_contract() -> None:
     assert all(name.partition(".")[2] == contract.name for name, contract in tables.items())
     for name in registry.feeds():
         assert tables[f"raw.{name}"] is tables[f"refined.{name}"] is registry.feed(name)
-    expected = 2 * len(registry.feeds()) + len(registry.metrics()) + len(registry.references())
+    assert tables["metrics.alerts"] is registry.kernel()["alerts"]
+    made = len(registry.metrics()) + len(registry.kernel())
+    expected = 2 * len(registry.feeds()) + made + len(registry.references())
     assert len(tables) == expected
 
 

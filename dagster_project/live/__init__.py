@@ -1,0 +1,1 @@
+"""Watching live sources: settings, screen, lines, metrics, health. How they are read and landed is `pipelines.live`."""

@@ -1,0 +1,1 @@
+"""Alerts: rules against cases worked by hand and slow oracles, the engine, delivery, and the command."""
