@@ -81,6 +81,25 @@ def test_every_option_of_a_source_is_explained() -> None:
     assert known == explained
 
 
+KINDS = {
+    "MQTT": {"uri": "mqtt://h", "topic": "a"},
+    "NATS JetStream": {"uri": "nats://h", "stream": "S"},
+    "Kafka": {"uri": "kafka://h", "topic": "a"},
+    "HTTP poll": {"uri": "http://127.0.0.1/x"},
+    "HTTP push": {"uri": "push://127.0.0.1:8085/x", "open": True},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_of_a_live_source_is_explained(kind: str) -> None:
+    known = known_to({"format": "json", **KINDS[kind], "no_such": 1})
+    page = (ROOT / "docs" / "streams.md").read_text("utf-8")
+    table = page.split(f"| {kind} | default | meaning |")[1].split("\n\n")[0]
+    explained = {n for row in table.splitlines()[2:] for n in re.findall(r"`(\w+)`", row.split("|")[1])}
+    shared = rows_of("| option | default | meaning |") | {"credentials", "ca_file", "cert_file", "key_file", "records"}
+    assert known - shared == explained - {"uri"}
+
+
 def test_every_key_of_a_column_is_explained() -> None:
     known = known_to(
         {
