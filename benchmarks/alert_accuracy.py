@@ -58,10 +58,10 @@ def judge(alerts: pl.DataFrame, truth: pl.DataFrame, day: Day, first: datetime, 
     begin, end = first + timedelta(seconds=WARM_UP_S), last - timedelta(seconds=COOL_S)
     opened = alerts.filter(pl.col("state") == "opened").select("alert_id", "rule", "place_id", "started_at", "raised_at")
     closed = alerts.filter(pl.col("state") == "closed").select("alert_id", "closed_at")
-    found = opened.join(closed, on="alert_id", how="left").with_columns(pl.col("closed_at").fill_null(last))
-    wanted = (
-        truth.with_row_index("truth").with_columns(ended_at=pl.col("ended_at").fill_null(last)).filter(pl.col("ended_at") > begin)
-    )
+    is_judged = ~pl.col("place_id").is_in(day.refused)
+    found = opened.join(closed, on="alert_id", how="left").with_columns(pl.col("closed_at").fill_null(last)).filter(is_judged)
+    wanted = truth.with_row_index("truth").with_columns(ended_at=pl.col("ended_at").fill_null(last))
+    wanted = wanted.filter(pl.col("ended_at") > begin, is_judged)
     out = []
     for rule in names():
         mine, real = found.filter(pl.col("rule") == rule), wanted.filter(pl.col("rule") == rule)

@@ -15,6 +15,7 @@ from pipelines.live.lot import Lot
 from pipelines.steps import Landing, Written
 from schemas import ledger
 from schemas.contract import QUARANTINE, arrow
+from schemas.held_lake import HeldLake
 from schemas.lake import Lake, Part, Step
 from schemas.ledger import Tally
 from schemas.notes import file_name
@@ -61,14 +62,19 @@ def _by_day(tallies: Sequence[Tally], landing: Landing, uri: str) -> list[Tally]
     return list(out.values()) or [empty]
 
 
+_held: dict[tuple[str, str], HeldLake] = {}
+"""The tables of each live source in this process, open."""
+
+
 def commit_lot(written: Written, landing: Landing) -> Lot:
     """Commit a batch of messages: a note of its parts, ledger, quarantine, raw.
 
     Where another process landed some of these messages first, nothing of the batch becomes visible, and its desk says so.
     """
-    lot, lake = written.lot, landing.lake
+    lot = written.lot
     if lot is None:
         raise AssertionError(f"{written.uri}: a batch without its lot")
+    lake = _held.setdefault((landing.lake.root, landing.place), HeldLake(landing.lake.root))
     note = f"{_notes(landing.place)}/{lot.stem}"
     parts = {layer: [_told(p) for p in found] for layer, found in (("raw", written.raw), ("quarantine", written.quarantine))}
     lake.notes.write(note, json.dumps({"steps": [(s.app_id, s.before, s.after) for s in lot.steps], **parts}))
@@ -76,8 +82,12 @@ def commit_lot(written: Written, landing: Landing) -> Lot:
     def booked(_: list[Step]) -> list[Part]:
         return [ledger.write(lake, f"{lot.stem}", _by_day(written.tallies, landing, written.uri), lot.at)]
 
-    if not lake.append("ledger", "", ledger.arrow_schema(), lot.steps, booked, together=True):
+    mine = _marks(lot.steps, lot.stem)
+    lake.append("ledger", "", ledger.arrow_schema(), lot.steps, booked, together=True, marks=mine)
+    # asked of the table: the answer to a commit can be lost, and the commit have been made all the same
+    if lake.landed_up_to("ledger", "", mine) != mine:
         lake.notes.remove(note)
+        recover(landing)  # whoever came first may be gone before it was done, and would be in the way for good
         desk.at(lot.place).overtaken.add(lot.number)
         return lot
     _complete(lake, landing, lot.steps, written.raw, written.quarantine)
@@ -87,15 +97,17 @@ def commit_lot(written: Written, landing: Landing) -> Lot:
 
 
 def recover(landing: Landing) -> int:
-    """Complete the batches that the ledger has and other tables lack; returns how many there were."""
+    """Complete the batches that the ledger has and other tables lack; returns how many there were.
+
+    One of another process may be among them that is about to do so itself: each table takes it once.
+    """
     lake, completed = landing.lake, 0
     for name in lake.notes.names(_notes(landing.place)):
         told = json.loads(lake.notes.read(name) or "{}")
         steps = [Step(*s) for s in told.get("steps", ())]
-        ids = [s.app_id for s in steps]
-        decided = lake.landed_up_to("ledger", "", ids)
-        held = lake.landed_up_to("raw", landing.contract.name, ids)
-        if steps and all(decided[s.app_id] == s.after for s in steps):
+        mark = _marks(steps, name.rpartition("/")[2])
+        held = lake.landed_up_to("raw", landing.contract.name, [s.app_id for s in steps])
+        if steps and lake.landed_up_to("ledger", "", mark) == mark:
             raw, refused = ([_part(*p) for p in told[layer]] for layer in ("raw", "quarantine"))
             _complete(lake, landing, steps, raw, refused)
             completed += 1
@@ -103,6 +115,12 @@ def recover(landing: Landing) -> int:
         elif not steps or any(held[s.app_id] >= s.after for s in steps):
             lake.notes.remove(name)
     return completed
+
+
+def _marks(steps: Sequence[Step], stem: str) -> dict[str, int]:
+    """What the ledger's commit leaves to say which batch it was that moved these sources."""
+    number = int.from_bytes(hashlib.sha256(stem.encode()).digest()[:7], "big")
+    return {f"batch {s.app_id}": number for s in steps}
 
 
 def _complete(lake: Lake, landing: Landing, steps: Sequence[Step], raw: Sequence[Part], refused: Sequence[Part]) -> None:

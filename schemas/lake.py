@@ -6,7 +6,7 @@ What the tables mean is said by contracts; nothing here knows a dataset.
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
@@ -147,6 +147,7 @@ class Lake:
         steps: Sequence[Step],
         made_for: Callable[[list[Step]], Sequence[Part]] | None = None,
         together: bool = False,
+        marks: Mapping[str, int] | None = None,
     ) -> list[Step]:
         """Make the parts of every step visible in one commit; skip steps that somebody completed before.
 
@@ -156,6 +157,7 @@ class Lake:
         Args:
             made_for: writes the parts of the steps that are due, where they are not written yet.
             together: all of the steps, or none.
+            marks: more transactions to leave with them, identity -> version, whatever is there.
         """
 
         def work(table: DeltaTable) -> list[Step]:
@@ -164,7 +166,8 @@ class Lake:
                 return []
             if due:
                 parts = made_for(due) if made_for else [p for s in due for p in s.parts]
-                parquet.commit(table, parts, [Transaction(s.app_id, s.after) for s in due if s.app_id])
+                done = {s.app_id: s.after for s in due if s.app_id} | dict(marks or {})
+                parquet.commit(table, parts, [Transaction(i, v) for i, v in done.items()])
             return due
 
         return self.change(layer, name, schema, work)

@@ -1,4 +1,4 @@
--- A device that used to report has stopped, while its feed goes on.
+-- A device that used to report has stopped, while others of its source go on.
 -- severity: warning
 -- every_s: 10
 -- window_s: 21600
@@ -28,12 +28,12 @@ latest AS (
     FROM reports
     GROUP BY place_kind, place_id, feed
 ),
--- How far the feed has come: where nine of ten devices are not beyond. The latest of all would let one clock that runs
--- ahead make every other device late. A feed that stands still makes nobody late: then the stream is down.
-feeds AS (
-    SELECT feed, least(quantile_disc(end_us, 0.9), epoch_us(getvariable('now')::TIMESTAMPTZ)) AS reached_us
+-- How far each source of the feed has come: where nine of ten devices are not beyond. The latest of all would let one clock
+-- that runs ahead make every other device late. A source that stands still, or catches up, makes nobody late.
+sources AS (
+    SELECT feed, row.source AS source, least(quantile_disc(end_us, 0.9), epoch_us(getvariable('now')::TIMESTAMPTZ)) AS reached_us
     FROM latest
-    GROUP BY feed
+    GROUP BY feed, row.source
 ),
 silences AS (
     SELECT
@@ -42,7 +42,7 @@ silences AS (
         (f.reached_us - l.end_us) / 1e6 AS silent_s,
         greatest(threshold('sensor_silent_min_intervals') * l.row.interval_s, threshold('sensor_silent_min_s')) AS limit_s
     FROM latest AS l
-    JOIN feeds AS f USING (feed)
+    JOIN sources AS f ON f.feed = l.feed AND f.source = l.row.source
 )
 SELECT
     s.place_kind,

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 STYLES = {"critical": "red", "warning": "yellow", "info": ""}
 POLL_S = 1.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-SHOWN = ("opened", "closed", "severity", "rule", "place", "message")
+SHOWN = ("opened", "closed", "severity", "rule", "message")
+WIDE = 100
+"""Columns of a terminal from which there is room for the rule; the message tells it in words."""
 
 
 def register(app: typer.Typer) -> None:
@@ -99,23 +101,22 @@ def summed(rows: "pl.DataFrame", of_rules: Any) -> list[dict[str, Any]]:
 
 
 def _print_list(found: list[dict[str, Any]], zone: str) -> None:
-    from dagster_project.cli.terminal import print_table
+    from dagster_project.cli.terminal import console, print_table
 
-    still = sum(r["closed_at"] is None for r in found)
+    still, now = sum(r["closed_at"] is None for r in found), datetime.now(UTC)
     rows = [
         {
-            "opened": _clock(r["raised_at"], zone),
-            "closed": _clock(r["closed_at"], zone) if r["closed_at"] else "open",
+            "opened": _clock(r["raised_at"], zone, now),
+            "closed": _clock(r["closed_at"], zone, now) if r["closed_at"] else "open",
             "severity": r["severity"],
             "rule": r["rule"],
-            "place": r["place_id"],
             "message": r["message"],
         }
         for r in found
     ]
     title = f"{still} open, {len(found) - still} closed (times of {zone})"
-    marks = {"open": STYLES, "": dict.fromkeys(STYLES, "dim")}
-    print_table(rows, SHOWN, title, lambda r: marks["open" if r["closed"] == "open" else ""][r["severity"]], wrap=("message",))
+    shown = [c for c in SHOWN if c != "rule" or console().width >= WIDE]
+    print_table(rows, shown, title, lambda r: STYLES[r["severity"]] if r["closed"] == "open" else "dim", wrap=("message",))
 
 
 def _follow(book: "Book", number: int, of_rules: set[str], as_json: bool, zone: str, only_open: bool) -> None:
@@ -154,7 +155,10 @@ def _print_line(row: dict[str, Any], as_json: bool, zone: str) -> None:
     sys.stdout.flush()
 
 
-def _clock(at: datetime, zone: str) -> str:
+def _clock(at: datetime, zone: str, now: datetime | None = None) -> str:
+    """The wall clock's time; of another day than today's, or where no `now` is given, with the date."""
     from zoneinfo import ZoneInfo
 
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
+    local = at.astimezone(ZoneInfo(zone))
+    is_today = now is not None and now.astimezone(ZoneInfo(zone)).date() == local.date()
+    return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M:%S}"

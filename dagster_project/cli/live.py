@@ -41,7 +41,7 @@ def live(
     from dagster_project import way
     from dagster_project.cli.demo import cleared
     from dagster_project.cli.terminal import say
-    from dagster_project.live.play import Play, brought_up
+    from dagster_project.live.play import LateSaid, Play, brought_up
     from dagster_project.live.session import Session, asked_to_stop, follow
     from pipelines.simulator.live_reckoning import reckon
 
@@ -64,7 +64,7 @@ def live(
         last_things.callback(play.kill)
         session = Session(settings, live_sources(settings, ()), settings.stream.port, play.note)
         view = chosen(plain, as_json)
-        last = follow(session, view, lambda: play.is_over(session))
+        last = follow(session, LateSaid(view, play), lambda: play.is_over(session))
     if play.failed:
         raise play.failed
     found = reckon(settings.lake, folder / "truth", play.committed_us)

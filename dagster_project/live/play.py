@@ -6,10 +6,11 @@ What the city sends is pipelines.simulator; what is compared at the end is its `
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.live.moment import Alarm, Happened, Moment, View
 from dagster_project.live.session import Session
 from pipelines.live.desk import Committed
 from schemas.errors import CitylakeError, SourceError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pipelines.simulator.live_publisher import Plan, Publisher
 
 CONNECTED_WITHIN_S, LANDED_WITHIN_S = 60.0, 120.0
+LATE_S = 2.0
+"""A message that is published later than this after its time is worth a word."""
 KEPT_BYTES = 4 << 30
 """What the broker keeps of the stream: an hour and more at city pace, long after it was landed."""
 
@@ -99,10 +102,45 @@ class Play:
         self._ending.start()
         self._next("ending")
 
+    @property
+    def late_s(self) -> float:
+        """How late the city's messages are published now, where the publisher cannot keep its rate; else 0."""
+        late_s = self.publisher.late_s if self.publisher and self._step == "publishing" else 0.0
+        return late_s if late_s >= LATE_S else 0.0
+
     def kill(self) -> None:
         """End the publisher at once."""
         if self.publisher is not None:
             self.publisher.kill()
+
+
+class LateSaid:
+    """A view beside which it is said how late the publisher is: with the title, and as something that happened."""
+
+    def __init__(self, view: View, play: Play) -> None:
+        self._view, self._play, self._said_s = view, play, 0.0
+
+    def show(self, moment: Moment) -> None:
+        """Show it; say it when it is late, when it is twice as late as was said, and when it is in time again."""
+        late_s = self._play.late_s
+        if late_s >= max(2 * self._said_s, LATE_S):
+            self._happened(moment, f"published late by {late_s:.0f} s: the publisher cannot keep the asked rate", True)
+            self._said_s = late_s
+        elif self._said_s and not late_s:
+            self._happened(moment, "published in time again", False)
+            self._said_s = 0.0
+        self._view.show(replace(moment, title=f"{moment.title}, published late by {late_s:.0f} s") if late_s else moment)
+
+    def _happened(self, moment: Moment, what: str, is_bad: bool) -> None:
+        self._view.tell([Happened(moment.at, "publisher", "", what, is_bad)], [])
+
+    def tell(self, events: list[Happened], alarms: list[Alarm]) -> None:
+        """As the view does."""
+        self._view.tell(events, alarms)
+
+    def close(self) -> None:
+        """As the view does."""
+        self._view.close()
 
 
 def brought_up(folder: Path, rate: float, name: str) -> tuple[Any, "Plan", Path]:

@@ -128,7 +128,7 @@ class LiveReader(UnboundedReader):
         partitions, self._overtaken = sorted(self._overtaken), set()
         if not partitions:
             return
-        rewind = getattr(self.tap, "rewind", None)
+        rewind = getattr(self.tap, "rewind", None) if self.replays else None
         if rewind is None:
             found = "another process landed these messages first"
             raise SourceError(self.source.place, found, "nothing, if it shall be so: reading goes on after them")

@@ -64,7 +64,7 @@ class LiveCity:
             is_due = pl.col("due_us") <= int(now * 1_000_000)
             given = messages.filter(is_due)
             if given.height:
-                out.append(Due(feed, given.drop("due_us"), lines.filter(is_due).drop("due_us")))
+                out.append(Due(feed, given, lines.filter(is_due).drop("due_us")))
                 self._waiting[feed] = (messages.filter(~is_due), lines.filter(~is_due))
         return out
 

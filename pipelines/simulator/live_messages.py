@@ -28,7 +28,7 @@ class Due:
     """Messages of one feed that are due.
 
     Attributes:
-        messages: `message` (running number), `topic`, `payload` (bytes).
+        messages: `message` (running number), `due_us` (epoch), `topic`, `payload` (bytes).
         lines: what is in them: `message`, `key` (null where it cannot be read), `line_hash`, `fault`.
     """
 

@@ -63,10 +63,12 @@ class Publisher:
     Attributes:
         messages, lines: published so far.
         unacknowledged: messages that the broker has not acknowledged.
+        late_s: how long after it was due a message was published, at most, in the last half second; and ever.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.messages = self.lines = self.unacknowledged = 0
+        self.late_s = self.latest_s = 0.0
         command = [sys.executable, "-P", "-m", __name__]
         # a session of its own: Ctrl-C reaches the stream first, which then ends this
         self._process = subprocess.Popen(  # noqa: S603 - our own module
@@ -89,6 +91,7 @@ class Publisher:
         for line in self._process.stdout:
             said = json.loads(line)
             self.messages, self.lines, self.unacknowledged = said["messages"], said["lines"], said["unacknowledged"]
+            self.late_s, self.latest_s = said["late_s"], max(self.latest_s, said["late_s"])
 
     def _listen(self) -> None:
         assert self._process.stderr
@@ -185,15 +188,15 @@ class _Client:
         self._client.loop_stop()
 
 
-def publish(plan: Plan, stop: threading.Event, tell: Callable[[dict[str, int]], None]) -> None:
+def publish(plan: Plan, stop: threading.Event, tell: Callable[[dict[str, float]], None]) -> None:
     """Publish the plan's city at its own pace until told to stop.
 
     Args:
-        tell: called with counts of messages and lines, about twice a second.
+        tell: called about twice a second, with counts and with how late messages were published since the last time.
     """
     city, diary = plan.city(), _Diary(Path(plan.folder) / PUBLISHED)
     client = _Client(plan.host, plan.port)
-    lines, told_s, kept_s = 0, 0.0, time.monotonic()
+    lines, late_us, told_s, kept_s = 0, 0, 0.0, time.monotonic()
     while not stop.is_set():
         for due in city.due(time.time()):
             times: list[int] = []
@@ -206,17 +209,20 @@ def publish(plan: Plan, stop: threading.Event, tell: Callable[[dict[str, int]], 
             given = due.lines.filter(pl.col("message").is_in(done["message"].implode()))
             diary.note(Due(due.feed, done, given), np.array(times, np.int64))
             lines += given.height
+            if times:
+                late_us = max(late_us, int((np.array(times) - done["due_us"].to_numpy()).max()))
         now = time.monotonic()
         if now - told_s >= TELL_S:
             told_s = now
-            tell({"messages": client.published, "lines": lines, "unacknowledged": client.outstanding})
+            tell({"messages": client.published, "lines": lines, "unacknowledged": client.outstanding, "late_s": late_us / 1e6})
+            late_us = 0
         if now - kept_s >= KEEP_S:
             kept_s = now
             diary.write()
         stop.wait(TICK_S)
     client.close(ACKNOWLEDGED_WITHIN_S)
     diary.write()
-    tell({"messages": client.published, "lines": lines, "unacknowledged": client.outstanding})
+    tell({"messages": client.published, "lines": lines, "unacknowledged": client.outstanding, "late_s": late_us / 1e6})
 
 
 def main() -> None:
@@ -230,7 +236,7 @@ def main() -> None:
         sys.stdin.readline()
         stop.set()
 
-    def tell(counts: dict[str, int]) -> None:
+    def tell(counts: dict[str, float]) -> None:
         # a parent that is gone reads no more; stdin ends then, too
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(counts), flush=True)

@@ -178,3 +178,25 @@ def test_a_stream_drains_on_sigterm_and_tells_machines(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     assert said[-1]["kept"] == sum(f.rows for f in lake.files("raw", "traffic_flow"))
     assert ledger.balance(lake)["off_by"].sum() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel cannot be told to")
+def test_a_killed_live_city_leaves_nobody_and_the_next_one_starts(tmp_path: Path) -> None:
+    words = ("live", "--rate", 200, "--folder", tmp_path / "city", "--plain")
+    with running(tmp_path, *words) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "running" in line:
+                break
+        assert any("nats-server" in words for words in left_behind(tmp_path))
+        process.kill()
+        process.wait(PATIENCE_S)
+    until = time.monotonic() + PATIENCE_S
+    while left_behind(tmp_path) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left_behind(tmp_path) == []
+    with running(tmp_path, *words, "--seconds", 2) as process:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, err
+    assert LAST_LINE.fullmatch(out.splitlines()[-1])

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake.exceptions import CommitFailedError
 
 from pipelines import commit
+from schemas import parts
 from schemas.lake import Lake
 from schemas.notes import Notes
 from tests.landing.driver import event
@@ -101,6 +103,45 @@ def test_one_partition_that_was_overtaken_holds_back_the_whole_batch(tmp_path: P
     assert other.was_overtaken()
     assert one.raw().height == 2
     assert (one.position("a"), one.position("b"), one.off_by()) == (2, 0, 0)
+
+
+def test_a_decision_of_which_the_answer_was_lost_is_carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    belt = Belt(tmp_path, FEED)
+    real, answers = parts.commit, iter([CommitFailedError("the answer was lost, and the commit found itself in its way")])
+
+    def commit_and_lose(*args: Any, **kwargs: Any) -> None:
+        real(*args, **kwargs)
+        for error in answers:
+            raise error
+
+    belt.land(messages(payloads(0, 5)))
+    with monkeypatch.context() as patched:
+        patched.setattr(parts, "commit", commit_and_lose)
+        belt.land(messages(payloads(5, 5), 5))
+    assert not belt.was_overtaken()
+    assert (belt.raw().height, belt.position(), belt.off_by()) == (8, 10, 0)
+
+
+def test_what_a_process_decided_that_is_gone_is_completed_by_the_one_it_is_in_the_way_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = Belt(tmp_path, FEED), Belt(tmp_path, FEED)
+    real = Lake.append
+
+    def until_decided(lake: Lake, layer: str, *args: Any, **kwargs: Any) -> Any:
+        if layer == "raw":
+            raise PowerCut
+        return real(lake, layer, *args, **kwargs)
+
+    with monkeypatch.context() as patched, suppress(PowerCut):
+        patched.setattr(Lake, "append", until_decided)
+        one.land(messages(payloads(0, 6)))
+    assert one.position() == 0
+    other.land(messages(payloads(0, 9)))
+    assert other.was_overtaken()
+    assert (other.raw().height, other.position(), other.off_by()) == (5, 6, 0)
+    other.land(messages(payloads(6, 3), 6))
+    assert (other.raw().height, other.position(), other.off_by()) == (7, 9, 0)
 
 
 def test_recovery_leaves_alone_what_another_process_is_about_to_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,22 +6,18 @@ JetStream is replayed by sequence, so raw has each message once, too; MQTT may g
 import asyncio
 import json
 import random
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
-import polars as pl
 import pytest
 
 from assets.refined import refine
-from dagster_project.settings import Settings, load
-from pipelines.live.heartbeat import last
+from dagster_project.settings import load
 from pipelines.live.server import NatsServer
 from schemas import ledger
+from tests.live.numbered import Publisher, broken, check_flow, flow, landed, stamp, wait_until_flow_is_read, wait_until_read
 from tests.live.zygote import Zygote
 
 KILLS = 50
@@ -46,32 +42,6 @@ format = "json_lines"
 """
 
 
-class Publisher(threading.Thread):
-    """Publishes numbered events until told; counts those that the broker said it has."""
-
-    def __init__(self, broker: NatsServer) -> None:
-        super().__init__(daemon=True)
-        self.broker, self.told, self.sent = broker, threading.Event(), 0
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            self.publish()
-        except BaseException as error:
-            self.error = error
-
-    def publish(self) -> None:
-        raise NotImplementedError
-
-
-def stamp(number: int) -> str:
-    return datetime.fromtimestamp(START + number * 60, UTC).isoformat()
-
-
-START = int(datetime.now(UTC).timestamp()) // 60 * 60 - 400 * 86_400
-"""Every event is of a minute of its own; there are enough of them before today."""
-
-
 class FlowPublisher(Publisher):
     """Events into JetStream; one in fifty is broken."""
 
@@ -93,12 +63,6 @@ class FlowPublisher(Publisher):
             self.sent += len(batch)
             await asyncio.sleep(0.02)
         await client.close()
-
-
-def flow(number: int) -> bytes:
-    if number % 50 == 7:
-        return b'{"sensor_id": "broken %d' % number
-    return json.dumps({"sensor_id": "s", "observed_at": stamp(number), "interval_s": 60, "vehicle_count": number % 100}).encode()
 
 
 class MeterPublisher(Publisher):
@@ -141,26 +105,6 @@ def broker(tmp_path: Path) -> Iterator[NatsServer]:
         yield server
 
 
-def landed(settings: Settings, feed: str, time_column: str) -> Counter[int]:
-    """How often raw has each number."""
-    scan = settings.lake.scan("raw", feed)
-    if scan is None:
-        return Counter()
-    seconds = scan.select(pl.col(time_column).dt.epoch("s")).collect().to_series()
-    return Counter(((seconds - START) // 60).to_list())
-
-
-def wait_until_read(settings: Settings, wanted: dict[str, tuple[str, set[int]]]) -> None:
-    until = time.monotonic() + 180
-    while True:
-        missing = {f: len(numbers - set(landed(settings, f, c))) for f, (c, numbers) in wanted.items()}
-        if not any(missing.values()):
-            return
-        said = [last(settings.lake, f, s.name) for f in wanted for s in settings.live_of(f)]
-        assert time.monotonic() < until, f"not landed: {missing}; {said}"
-        time.sleep(0.5)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path, broker: NatsServer) -> None:
@@ -191,23 +135,17 @@ def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path, broker: Nat
             publisher.join(150)
             assert publisher.error is None
             assert not publisher.is_alive()
-        flows, meters = (set(range(p.sent)) for p in publishers.values())
-        broken = {i for i in flows if i % 50 == 7}
-        wait_until_read(settings, {"traffic_flow": ("observed_at", flows - broken), "meter_readings": ("ended_at", meters)})
+        flows, meters = publishers["traffic_flow"].sent, set(range(publishers["meter_readings"].sent))
+        wait_until_flow_is_read(settings, flows)
+        wait_until_read(settings, {"meter_readings": ("ended_at", meters)})
         time.sleep(2)
         zygote.drain(pid)
     finally:
         zygote.close()
     assert killed_brokers == KILLS // 10
-    assert min(len(flows), len(meters)) > 500, "there was load"
+    assert min(flows, len(meters)) > 500, "there was load"
 
-    raw = landed(settings, "traffic_flow", "observed_at")
-    assert set(raw) == flows - broken, "lost 0"
-    assert set(raw.values()) == {1}, "a source that replays is landed exactly once"
-    refused = settings.lake.scan("quarantine", "traffic_flow")
-    assert refused is not None
-    texts = refused.select("payload").collect()["payload"]
-    assert sorted(int(t.rsplit(" ", 1)[1]) for t in texts) == sorted(broken)
+    check_flow(settings, flows)
     raw = landed(settings, "meter_readings", "ended_at")
     assert set(raw) == meters, "lost 0"
     repeats = sum(raw.values()) - len(raw)
@@ -216,6 +154,8 @@ def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path, broker: Nat
     for feed in publishers:
         done = refine(settings.lake, settings.city, feed)
         assert sum(r.repeated for r in done) == (repeats if feed == "meter_readings" else 0), "the books show the repeats"
-        assert sum(r.kept for r in done) == len(flows - broken if feed == "traffic_flow" else meters), "twice in refined 0"
+        assert sum(r.kept for r in done) == (flows - len(broken(flows)) if feed == "traffic_flow" else len(meters)), (
+            "twice in refined 0"
+        )
     assert int(ledger.balance(settings.lake)["off_by"].sum()) == 0
-    print(f"{KILLS} kills, {killed_brokers} of the broker: {len(flows)} + {len(meters)} events, {repeats} redelivered")
+    print(f"{KILLS} kills, {killed_brokers} of the broker: {flows} + {len(meters)} events, {repeats} redelivered")

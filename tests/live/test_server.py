@@ -1,5 +1,8 @@
 """The embedded broker: its streams, its lock, and what it promises to publishers over MQTT. Reading it: test_jetstream."""
 
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +95,46 @@ def test_a_stream_that_cannot_be_is_refused(server: NatsServer) -> None:
 def test_a_taken_port_is_told(server: NatsServer, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"does not come up.*in use"):
         NatsServer(tmp_path / "second", port=server.port).start()
+
+
+PROGRAM = """
+import sys, time
+from pipelines.live.server import NatsServer
+print(NatsServer(sys.argv[1]).start().pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel cannot be told to")
+def test_a_server_ends_with_the_process_that_started_it_however_that_ends(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=root)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert Path(f"/proc/{pid}/comm").read_text().strip() == "nats-server"
+    parent.kill()
+    parent.wait(60)
+    brokers.wait_for(lambda: not is_alive(pid), "the server is gone")
+    with NatsServer(tmp_path) as again:
+        assert again.pid
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process is there and no zombie, which in a container may have nobody to bury it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_server_that_another_thread_started_outlives_that_thread(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path)
+    starter = threading.Thread(target=server.start)
+    starter.start()
+    starter.join()
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            server._process.wait(1)  # type: ignore[union-attr]
+        assert server.pid
+    finally:
+        server.stop()

@@ -1,73 +1,20 @@
 """The stream itself, in Beam: every message lands, is acknowledged after its commit only, and trouble costs nothing but time."""
 
-import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.live.desk import Committed
 from pipelines.live.pace import Pace
 from pipelines.live.stream import Stream
 from pipelines.sources.block import parse
-from schemas import ledger
-from schemas.city import City
 from schemas.errors import LakeError, SourceError
 from schemas.lake import Lake
-from schemas.registry import feed
-from tests.landing.driver import event
 from tests.live import rehearsal
-
-FEED = "traffic_flow"
-QUICK = Pace(commit_s=0.05)
-
-
-def payloads(first: int, count: int, **more: object) -> list[bytes]:
-    return [json.dumps(event(f"d{i}", i % 60, **more)).encode() for i in range(first, first + count)]
-
-
-class City1:
-    """A broker, a lake, and streams between them that the test ends."""
-
-    def __init__(self, folder: Path, replays: bool = True, partitions: int = 1) -> None:
-        rehearsal.stage()
-        self.lake, self.city = Lake(folder / "lake"), City("Test", "Europe/Berlin")
-        self.uri = f"{'replay' if replays else 'once'}://{folder.name}"
-        self.broker = rehearsal.BROKERS[self.uri] = rehearsal.Broker(replays)
-        for p in range(partitions):
-            self.broker.publish([], f"{p}" if partitions > 1 else "")
-        self.contract = feed(FEED)
-        self.source = parse(self.contract, "belt", {"uri": self.uri, "format": "json_lines"}, folder)
-        self.commits: list[Committed] = []
-
-    def stream(self, pace: Pace = QUICK, name: str = "belt") -> Stream:
-        source = replace(self.source, name=name)
-        return Stream(self.lake, self.city, [(self.contract, source)], None, pace, self.commits.append)
-
-    def kept(self) -> Counter[str]:
-        scan = self.lake.scan("raw", FEED)
-        return Counter() if scan is None else Counter(scan.select("sensor_id").collect()["sensor_id"])
-
-    def off_by(self) -> int:
-        return int(ledger.balance(self.lake)["off_by"].sum())
-
-
-def until(holds: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait for something that must come."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
-
-
-def drained(stream: Stream) -> None:
-    stream.drain()
-    assert stream.join(60)
+from tests.live.rehearsed import QUICK, City1, drained, payloads, until
 
 
 def test_what_is_published_while_it_runs_lands_once_and_draining_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def _lines(folder: Path, feed: str) -> list[bytes]:
 
 
 def test_same_seed_same_bytes_other_seed_others(tmp_path):
-    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+    for name, seed in (("a", 6), ("b", 6), ("c", 7)):
         simulate(tmp_path / name, CITY, DAY, 1, 9_000, seed)
     a, b, c = (_digests(tmp_path / n) for n in "abc")
     assert len(a) > 15
@@ -59,7 +59,7 @@ def test_a_city_without_faults_has_none(tmp_path):
 
 
 def test_rows_are_touched_at_the_stated_rates(tmp_path):
-    made = simulate(tmp_path, CITY, DAY, 1, 120_000, 9)
+    made = simulate(tmp_path, CITY, DAY, 1, 120_000, 11)
     rows, told = made.lines["traffic_flow"], made.faults["traffic_flow"]
     for kind in ("repeat", "correction", "late_minutes", "late_hours", "new_field", "sentinel", "text_number", "truncated"):
         p = getattr(FaultRates(), kind)
