@@ -22,6 +22,7 @@ def nats(folder: str) -> dict[str, str]:
 
     server = NatsServer(folder).start()
     server.ensure_stream(STREAM, [SUBJECT])
+    server.ensure_stream("BENCH", ["bench.>"])
     _kept.append(server)
     return {"nats": server.url, "mqtt": server.mqtt_url}
 
@@ -132,12 +133,12 @@ def _publish_mqtt(url: str, payloads: list[bytes]) -> None:
     client.loop_stop()
 
 
-def publish_stamped(url: str, rate: int, seconds: float, each: int) -> int:
-    """Publish events into the stream at a rate, each stamped with the moment; gives how many."""
-    return asyncio.run(_publish_stamped(url, rate, seconds, each))
+def publish_stamped(url: str, rate: int, seconds: float, each: int, subject: str = SUBJECT) -> int:
+    """Publish events at a rate, each stamped with the moment; gives how many."""
+    return asyncio.run(_publish_stamped(url, rate, seconds, each, subject))
 
 
-async def _publish_stamped(url: str, rate: int, seconds: float, each: int) -> int:
+async def _publish_stamped(url: str, rate: int, seconds: float, each: int, subject: str) -> int:
     import nats as client
 
     connection = await client.connect(url)
@@ -147,7 +148,7 @@ async def _publish_stamped(url: str, rate: int, seconds: float, each: int) -> in
         while sent < due:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now := time.time())) + f"{now % 1:.6f}"[1:] + "Z"
             body = [EVENT % (sent + i, stamp, (sent + i) % 60) for i in range(each)]
-            await connection.publish(SUBJECT, "\n".join(body).encode())
+            await connection.publish(subject, "\n".join(body).encode())
             sent += each
         await connection.flush(10)
         await asyncio.sleep(0.005)

@@ -1,6 +1,6 @@
 """`make bench`: measures speed and memory, prints a table and writes benchmarks/results.json.
 
-What is measured is in throughput, memory and days; accuracy is measured by accuracy.py.
+What is measured is in throughput, memory, days and streams; accuracy is measured by accuracy.py.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import days, memory, throughput
+from benchmarks import days, memory, streams, throughput
 from benchmarks.result import Result, show, write
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -19,6 +19,7 @@ NOTES = (
     "Speeds are medians of rounds, ratios medians of the rounds' own ratios. Contenders run in turn, each in a process of its",
     "own after a small warm-up run; imports, the JVM's start and the making of files are not counted. All write zstd Parquet.",
     "Memory is the peak of a fresh process, imports included. Days: ours and peer in turn in one process, after a warm-up.",
+    "Streams: broker, publisher and reader share this machine; rates from the first commit to the last, without the first.",
 )
 QUICK_NOTE = "This was a first look: at these sizes fixed costs weigh more. `make bench` measures at full size."
 
@@ -35,10 +36,11 @@ class Sizes:
     new_day_rows: int
     history_days: int
     day_rounds: int
+    streams: streams.StreamSizes
 
 
-FULL = Sizes(2_000_000, 100_000, 5, 10, 1_000_000, 1_000_000, 365, 4)
-QUICK = Sizes(200_000, 10_000, 1, 1, 100_000, 20_000, 6, 1)
+FULL = Sizes(2_000_000, 100_000, 5, 10, 1_000_000, 1_000_000, 365, 4, streams.FULL)
+QUICK = Sizes(200_000, 10_000, 1, 1, 100_000, 20_000, 6, 1, streams.QUICK)
 
 
 def bench(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> list[Result]:
@@ -48,6 +50,7 @@ def bench(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> list[Resul
         *memory.measure(folder, sizes.rows, sizes.times, tell),
         *days.against_sql(folder, sizes.day_rows, sizes.day_rounds, tell),
         *days.with_history(folder, sizes.new_day_rows, sizes.history_days, sizes.day_rounds, tell),
+        *streams.measure(folder / "streams", sizes.streams, tell),
     ]
 
 
@@ -55,14 +58,18 @@ def main() -> int:
     """Measure, show and write. An aim that is missed is shown, and is no failure."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under a minute, for a first look")
+    parser.add_argument("--streams", action="store_true", help="only the streams")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
     asked = parser.parse_args()
 
     from rich.console import Console
 
     with tempfile.TemporaryDirectory(prefix="citylake-bench-") as folder, Console(stderr=True).status("starting") as status:
-        results = bench(Path(folder), QUICK if asked.quick else FULL, status.update)
-    write(results, RESULTS)
+        sizes = QUICK if asked.quick else FULL
+        work = Path(folder)
+        results = streams.measure(work, sizes.streams, status.update) if asked.streams else bench(work, sizes, status.update)
+    if not asked.streams:
+        write(results, RESULTS)
     if asked.json:
         print(json.dumps([asdict(r) for r in results], indent=1))
     else:

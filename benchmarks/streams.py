@@ -4,12 +4,15 @@ How each side works is in live_ours.py, live_peers.py and live_brokers.py.
 """
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.contender import Contender
 from benchmarks.live_brokers import FILTER, STREAM, TOPIC
@@ -75,6 +78,7 @@ def measure(folder: Path, sizes: StreamSizes, tell: Callable[[str], None]) -> li
         *_mqtt(folder, sizes, tell),
         *_latency(folder, sizes, 5_000, 1, tell),
         *_latency(folder, sizes, 50_000, 20, tell),
+        *_alerts(folder, sizes, tell),
         *_growth(folder, sizes, tell),
     ]
 
@@ -156,6 +160,26 @@ def _latency(folder: Path, sizes: StreamSizes, rate: int, each: int, tell: Calla
         raise RuntimeError(f"{found['events']} of {sent} events were read: no measurement")
     what = f"published to readable, {rate:,} events/s" + (f", {each} a message" if each > 1 else "")
     return [_under(f"{what}: p50", "s", found["p50_s"], 0.5), _under(f"{what}: p99", "s", found["p99_s"], 1.5)]
+
+
+def _alerts(folder: Path, sizes: StreamSizes, tell: Callable[[str], None]) -> list[Result]:
+    tell("from publishing a call to its alert at the webhook")
+    with nats(folder / "broker") as (keeper, urls), Contender() as ours, Contender() as caller, ThreadPoolExecutor() as both:
+        url, warm_s = urls["nats"], 15.0
+        port = caller.call("live_alerts:listen").value
+        running = both.submit(ours.call, "live_alerts:stream", folder / "alerts", url, port, warm_s + sizes.seconds + 5)
+        detectors = both.submit(keeper.call, "live_brokers:publish_stamped", url, 5_000, warm_s + sizes.seconds, 1, "bench.flow")
+        time.sleep(warm_s)
+        sent = caller.call("live_alerts:publish_calls", url, 5, sizes.seconds).value
+        detectors.result()
+        running.result()
+        found = caller.call("live_alerts:waits").value
+    shutil.rmtree(folder / "alerts")
+    if len(found) != sent:
+        raise RuntimeError(f"{len(found)} of {sent} alerts arrived: no measurement")
+    p50, p99 = (float(np.percentile(found, p)) for p in (50, 99))
+    what = "call published to alert delivered, beside 5,000 events/s"
+    return [alone(f"{what}: p50", "s", p50), _under(f"{what}: p99", "s", p99, 3.0)]
 
 
 def _growth(folder: Path, sizes: StreamSizes, tell: Callable[[str], None]) -> list[Result]:
