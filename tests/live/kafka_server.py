@@ -157,6 +157,26 @@ def running(broker: Any) -> Iterator[Any]:
         broker.close()
 
 
+MOCK, JVM = "the mock cluster", "a JVM broker"
+
+
+@contextmanager
+def one_of(kind: str, folder: Path, topic: str, partitions: int) -> Iterator[Any]:
+    """MOCK or JVM with a topic; skips the test where it cannot be had."""
+    import pytest
+
+    if kind == MOCK:
+        with running(MockCluster(topics={topic: partitions})) as cluster:
+            yield cluster
+        return
+    if not has_jvm_broker():
+        pytest.skip("no Java, or no jars of Apache Kafka")
+    (folder / "kafka").mkdir()
+    with running(JvmBroker(folder / "kafka")) as jvm:
+        jvm.create(topic, partitions)
+        yield jvm
+
+
 def publish(hosts: str, topic: str, partition: int, values: Iterable[bytes | None], timestamp_ms: int = 0) -> None:
     """Write to one partition, in order, and wait until the broker has it."""
     from confluent_kafka import Producer

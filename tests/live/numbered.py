@@ -115,3 +115,10 @@ def check_flow(settings: Settings, count: int) -> None:
     texts = refused.select("payload").collect()["payload"]
     assert sorted(int(t.rsplit(" ", 1)[1]) for t in texts) == sorted(broken(count))
     assert int(ledger.balance(settings.lake)["off_by"].sum()) == 0
+
+
+def landed_together(settings: Settings) -> list[int]:
+    """How many partitions each batch had of which rows were kept."""
+    scan = settings.lake.scan("raw", "traffic_flow")
+    assert scan is not None
+    return scan.group_by("_landed_at").agg(pl.col("_source").n_unique()).collect()["_source"].to_list()

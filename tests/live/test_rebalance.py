@@ -8,13 +8,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from dagster_project.settings import Settings, load
-from tests.live.kafka_server import MockCluster, running
-from tests.live.numbered import KafkaPublisher, check_flow, wait_until_flow_is_read
-from tests.live.test_kill_kafka import PARTITIONS, RATE, TOML, TOPIC
+from tests.live.kafka_server import one_of
+from tests.live.numbered import KafkaPublisher, check_flow, landed_together, wait_until_flow_is_read
+from tests.live.test_kill_kafka import PARTITIONS, RATE, SESSION_S, TOPIC, written
 from tests.live.zygote import Zygote
 
 pytestmark = pytest.mark.slow
@@ -41,11 +39,11 @@ class Member:
 
 
 @pytest.mark.timeout(1500)
-def test_partitions_that_move_between_processes_are_landed_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", SESSION_S)
+def test_partitions_that_move_between_processes_are_landed_once(tmp_path: Path, kind: str) -> None:
     chance = random.Random()
-    with running(MockCluster(topics={TOPIC: PARTITIONS})) as broker:
-        (tmp_path / "citylake.toml").write_text(TOML.format(hosts=broker.hosts))
-        settings = load(tmp_path / "citylake.toml")
+    with one_of(kind, tmp_path, TOPIC, PARTITIONS) as broker:
+        settings = written(tmp_path, broker, kind)
         publisher = KafkaPublisher(broker.hosts, TOPIC, PARTITIONS, RATE)
         members = [Member(tmp_path / "citylake.toml", name) for name in ("one", "other")]
         moves: Counter[str] = Counter()
@@ -54,12 +52,12 @@ def test_partitions_that_move_between_processes_are_landed_once(tmp_path: Path) 
                 moves[member.move(chance)] += 1
             publisher.start()
             for _ in range(MOVES):
-                time.sleep(chance.uniform(1, 7))
+                time.sleep(chance.uniform(0.2, 2.5 * SESSION_S[kind]))
                 moves[chance.choice(members).move(chance)] += 1
             for member in members:
                 if not member.pid:
                     member.move(chance)
-            time.sleep(5)
+            time.sleep(3 * SESSION_S[kind])
             publisher.told.set()
             publisher.join(150)
             assert publisher.error is None
@@ -72,12 +70,6 @@ def test_partitions_that_move_between_processes_are_landed_once(tmp_path: Path) 
             for member in members:
                 member.zygote.close()
     check_flow(settings, publisher.sent)
-    print(f"{dict(moves)}: {publisher.sent} events; partitions landed together: {landed_together(settings)}")
-
-
-def landed_together(settings: Settings) -> list[int]:
-    """How many partitions batches had, from the most on; fewer than all where processes shared them."""
-    scan = settings.lake.scan("raw", "traffic_flow")
-    assert scan is not None
-    counts = scan.group_by("_landed_at").agg(pl.col("_source").n_unique()).select("_source").collect().to_series()
-    return sorted(set(counts), reverse=True)
+    together = landed_together(settings)
+    assert 0 < min(together) < PARTITIONS, "the processes shared them"
+    print(f"{dict(moves)}: {publisher.sent} events in {len(together)} batches of {min(together)} to {max(together)} partitions")
