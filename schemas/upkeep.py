@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable, Transaction
 
-from schemas import ledger, parts
+from schemas import alerts, ledger, parts
 from schemas.lake import PARTITIONED, File, Lake
 from schemas.parts import Part
 
@@ -22,6 +22,8 @@ SIZES = (1 << 20, 24 << 20)
 MOST = 32 << 20
 """Bytes joined at once, which bounds the memory."""
 JOINED_LAYERS = ("raw", "quarantine", "ledger")
+ALERTS = ("metrics", alerts.CONTRACT.name)
+"""Of the metrics only this table grows by small files; the others are replaced by the day."""
 REPLACED = "refine-"
 """Rows of quarantine that refining replaces file by file: these files stay as they are."""
 BOOKS_HOURS = 1
@@ -35,7 +37,7 @@ def join(lake: Lake, layer: str, name: str = "", now: datetime | None = None) ->
     Another writer that comes between costs a second look, or this call's work; it loses nothing.
     """
     table = lake.open(layer, name)
-    if table is None or layer not in JOINED_LAYERS:
+    if table is None or (layer not in JOINED_LAYERS and (layer, name) != ALERTS):
         return 0
     done = 0
     for group in _groups(lake.files(layer, name, table=table)):

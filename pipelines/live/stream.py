@@ -102,7 +102,7 @@ class Stream:
 
     def _look_after(self) -> None:
         """Leave signs of life, and join the small files that commits leave behind; what fails is tried at the next turn."""
-        tables = [("ledger", ""), *((layer, d.feed) for layer in ("raw", "quarantine") for d in self.desks)]
+        tables = [("ledger", ""), upkeep.ALERTS, *((layer, d.feed) for layer in ("raw", "quarantine") for d in self.desks)]
         joined = swept = time.monotonic()
         while not self._ended.wait(BEAT_S):
             now = time.monotonic()

@@ -148,3 +148,11 @@ def test_old_books_are_summed_by_the_hour_and_say_the_same(lake: Lake) -> None:
     sums = [pl.col("taken", "kept", "rejected", "late", "filtered").sum()]
     key = ["source", "event_date", "contract_version"]
     assert_frame_equal(after.group_by(key).agg(sums).sort(key), before.group_by(key).agg(sums).sort(key))
+
+
+def test_of_the_metrics_only_what_is_appended_is_joined(lake: Lake) -> None:
+    for name, joined in (("doors", 0), (upkeep.ALERTS[1], upkeep.FEW)):
+        for i in range(upkeep.FEW):
+            written = lake.write_part("metrics", name, MAY_1, f"p{i}", pl.DataFrame({"x": [i]}, schema={"x": pl.Int64}))
+            lake.append("metrics", name, SCHEMA, [Step("a", i, i + 1, (written,))])
+        assert upkeep.join(lake, "metrics", name) == joined

@@ -59,13 +59,14 @@ def test_a_city_without_faults_has_none(tmp_path):
 
 
 def test_rows_are_touched_at_the_stated_rates(tmp_path):
-    made = simulate(tmp_path, CITY, DAY, 1, 120_000, 11)
+    made = simulate(tmp_path, CITY, DAY, 1, 120_000, 9)
     rows, told = made.lines["traffic_flow"], made.faults["traffic_flow"]
     for kind in ("repeat", "correction", "late_minutes", "late_hours", "new_field", "sentinel", "text_number", "truncated"):
         p = getattr(FaultRates(), kind)
         assert abs(told[kind] - rows * p) < 5 * (rows * p * (1 - p)) ** 0.5 + rows * p * 0.1, kind
-    touched = sum(n for k, n in told.items() if k not in ("mph", "clock_offset"))
-    assert 0.005 < touched / rows < 0.04
+    # kinds of a device touch all its rows: how many that are is the luck of few devices
+    touched = sum(n for k, n in told.items() if k not in ("mph", "clock_offset", "percent", "drop_out", "stuck", "chatter"))
+    assert 0.005 < touched / rows < 0.02
 
 
 def test_a_row_gets_one_fault_at_most_and_each_kind_its_share():
