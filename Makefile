@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 READY := .venv/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo live ui test test-all lint format docs release bench accuracy lock clean
+.PHONY: help venv demo live ui test test-slow test-all lint format docs release bench accuracy lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r name doc; do printf '  make %-10s %s\n' "$$name" "$$doc"; done
@@ -26,6 +26,9 @@ ui: $(READY) ## open the Dagster UI on 127.0.0.1
 
 test: $(READY) ## run the tests (WORKERS=0: in one process)
 	$(PYTEST) -m "not slow"
+
+test-slow: $(READY) ## run only the tests that are slow or need a real server
+	$(PYTEST) -m slow
 
 test-all: $(READY) ## run the tests with those that are slow or need a real server
 	$(PYTEST)
