@@ -103,10 +103,9 @@ class Play:
         self._next("ending")
 
     @property
-    def late_s(self) -> float:
-        """How late the city's messages are published now, where the publisher cannot keep its rate; else 0."""
-        late_s = self.publisher.late_s if self.publisher and self._step == "publishing" else 0.0
-        return late_s if late_s >= LATE_S else 0.0
+    def late_s(self) -> float | None:
+        """How late the city's messages are published now; None where none are."""
+        return self.publisher.late_s if self.publisher and self._step == "publishing" else None
 
     def kill(self) -> None:
         """End the publisher at once."""
@@ -122,14 +121,15 @@ class LateSaid:
 
     def show(self, moment: Moment) -> None:
         """Show it; say it when it is late, when it is twice as late as was said, and when it is in time again."""
-        late_s = self._play.late_s
+        late_s = self._play.late_s or 0.0
         if late_s >= max(2 * self._said_s, LATE_S):
             self._happened(moment, f"published late by {late_s:.0f} s: the publisher cannot keep the asked rate", True)
             self._said_s = late_s
-        elif self._said_s and not late_s:
+        elif self._said_s and late_s < LATE_S and self._play.late_s is not None:
             self._happened(moment, "published in time again", False)
             self._said_s = 0.0
-        self._view.show(replace(moment, title=f"{moment.title}, published late by {late_s:.0f} s") if late_s else moment)
+        beside = f", published late by {late_s:.0f} s" if late_s >= LATE_S else ""
+        self._view.show(replace(moment, title=moment.title + beside))
 
     def _happened(self, moment: Moment, what: str, is_bad: bool) -> None:
         self._view.tell([Happened(moment.at, "publisher", "", what, is_bad)], [])
