@@ -144,8 +144,7 @@ def commit(
         return {name: day.isoformat() if day else None for name in partition_by}
 
     actions: list[AddAction | RemoveAction] = [
-        AddAction(p.path, p.bytes, partition(p.event_date), now, changes_data, json.dumps({"numRecords": p.rows}))
-        for p in added
+        AddAction(p.path, p.bytes, partition(p.event_date), now, changes_data, json.dumps({"numRecords": p.rows})) for p in added
     ]
     actions += [RemoveAction(f.path, changes_data, now, f.bytes, partition(f.event_date)) for f in removed]
     table.create_write_transaction(

@@ -90,6 +90,7 @@ def _schema(table: DeltaTable, layer: str) -> dict[str, pl.DataType]:
 
 def _swap(lake: Lake, layer: str, name: str, table: DeltaTable, group: Sequence[File], part: Part) -> bool:
     """Put the joined file in the place of the others, unless one of them is gone meanwhile."""
+
     def work(latest: DeltaTable) -> bool:
         there = {f.path for f in lake.files(layer, name, table=latest)}
         if not all(f.path in there for f in group):

@@ -48,8 +48,6 @@ def lines(documents: Lines, records: tuple[str, ...]) -> tuple[bytes, np.ndarray
     return b"\n".join([*rows["line"], b""]), np.cumsum(sizes + 1) - sizes - 1, rows["document"].to_numpy()
 
 
-
-
 def _text(document: bytes) -> str | None:
     try:
         return document.decode()
