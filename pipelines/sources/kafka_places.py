@@ -3,7 +3,7 @@
 Reading messages is `kafka_tap`. Nothing here is asked per message.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -38,9 +38,10 @@ def starts(
         SourceError: a partition ends before the position that is wanted.
         KafkaException: the broker did not answer; ask again.
     """
-    out, gone = {}, []
+    names = list(names)
+    out, gone, ends = {}, [], _ends(consumer, names)
     for name in names:
-        low, high = _ends(consumer, name)
+        low, high = ends[name]
         position = wanted.get(name, 0)
         if position > high:
             raise SourceError(
@@ -57,11 +58,26 @@ def starts(
     return out, f"LOST: Kafka has removed {', '.join(gone)} before they were landed; going on with what there is" if gone else ""
 
 
-def _ends(consumer: Consumer, name: str) -> tuple[int, int]:
-    found = consumer.get_watermark_offsets(place_of(name, 0), timeout=TIMEOUT_S)
-    if found is None:
-        raise TimeoutError(f"no answer about {name} in {TIMEOUT_S:.0f} s")
-    return found
+EARLIEST, LATEST = -2, -1
+"""Times that ListOffsets takes for a partition's ends (Kafka protocol, ListOffsets request)."""
+
+
+def _ends(consumer: Consumer, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The first offset and the one after the last of each partition: all in two questions, for one by one each costs a fetch."""
+    found = []
+    for time in (EARLIEST, LATEST):
+        answers = consumer.offsets_for_times([place_of(n, time) for n in names], timeout=TIMEOUT_S)
+        found.append({f"{p.topic}/{p.partition}": p.offset for p in answers if not p.error and p.offset >= 0})
+    out = {}
+    for name in names:
+        if all(name in told for told in found):
+            out[name] = (found[0][name], found[1][name])
+            continue
+        asked = consumer.get_watermark_offsets(place_of(name, 0), timeout=TIMEOUT_S)
+        if asked is None:
+            raise TimeoutError(f"no answer about {name} in {TIMEOUT_S:.0f} s")
+        out[name] = asked
+    return out
 
 
 def _latest(consumer: Consumer, name: str, low: int, high: int) -> int:
@@ -81,6 +97,6 @@ def _latest(consumer: Consumer, name: str, low: int, high: int) -> int:
         return min(max(own, low), high)
     if any(p.offset >= 0 for p in noted.values()):
         return low
-    ends = [place_of(f"{topic}/{n}", high if n == int(number) else _ends(consumer, f"{topic}/{n}")[1]) for n in numbers]
-    consumer.commit(offsets=ends, asynchronous=False)
+    ends = _ends(consumer, [f"{topic}/{n}" for n in numbers]) | {name: (low, high)}
+    consumer.commit(offsets=[place_of(n, end) for n, (_, end) in ends.items()], asynchronous=False)
     return high
