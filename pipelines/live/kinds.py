@@ -2,7 +2,8 @@
 
 Each module has ``options(where, uri, block, base) -> Options`` (checks the block, raises SettingsError),
 ``origin(options) -> str`` (what `_source` and the ledger call it; no secrets), ``open_tap(options, place) -> Tap``,
-and says in ``REPLAYS`` whether its broker can be asked again for a position.
+and says in ``REPLAYS`` whether its broker can be asked again for a position. Where several readers of one origin count
+their own batches, ``writer(options) -> str`` tells them apart.
 """
 
 import importlib

@@ -85,7 +85,8 @@ class LiveReader(UnboundedReader):
         self.desk = desk.at(source.place)
         module, spec = kind(source.source.uri), source.source.live
         self.origin, self.replays = module.origin(spec), bool(module.REPLAYS)
-        self.writer = getattr(module, "writer", module.origin)(spec)
+        # a source is known by its name and address: under another name it begins anew
+        self.writer = f"{source.source.name}|{getattr(module, 'writer', module.origin)(spec)}"
         self.app_ids: dict[str, str] = {}
         self.wanted: dict[str, int] = {}
         self.held, self.number = Held(), 0

@@ -105,6 +105,11 @@ def origin(spec: Options) -> str:
     return f"mqtt{'s' if spec.is_tls else ''}://{spec.server}/{','.join(spec.subscriptions)}"
 
 
+def writer(spec: Options) -> str:
+    """Who counts its batches in the lake: each reader of a group has books of its own."""
+    return f"{origin(spec)} as {spec.client_id or ''}/{spec.reader or ''}"
+
+
 def open_tap(spec: Options, place: "Place") -> "Tap":
     """Connect and go on connecting.
 

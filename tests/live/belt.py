@@ -52,13 +52,13 @@ class Belt:
 
     def position(self, partition: str = "") -> int:
         """Up to where the lake is complete."""
-        identity = app_id(self.feed, self.uri, partition)
+        identity = app_id(self.feed, f"belt|{self.uri}", partition)
         return self.lake.landed_up_to("raw", self.feed, [identity])[identity]
 
     def land(self, *messages: Messages) -> None:
         """Land one batch, from where the lake is."""
         parts = dict.fromkeys(m.partition for m in messages)
-        ids = {p: app_id(self.feed, self.uri, p) for p in parts}
+        ids = {p: app_id(self.feed, f"belt|{self.uri}", p) for p in parts}
         wanted = {p: self.position(p) for p in parts}
         batch = gather(self.landing.place, next(self._numbers), self.uri, ids, wanted, self.replays, messages)
         done = steps.write(steps.conform(steps.decode(batch, self.landing), self.landing), self.landing)

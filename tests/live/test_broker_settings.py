@@ -136,3 +136,11 @@ def test_files_of_tls_are_checked(tmp_path: Path) -> None:
 def test_a_nats_credentials_file_must_be_there() -> None:
     with pytest.raises(SettingsError, match="there is no file"):
         jetstream.open_tap(parse("nats://127.0.0.1:1", creds_file="none.creds", **NATS), Stand().place)
+
+
+def test_readers_of_a_group_count_their_batches_apart() -> None:
+    """In one lake: else each would take the other's batches for messages that somebody landed before."""
+    one, two, again = (parse("mqtt://broker", topic="a/#", share="lake", reader=r) for r in ("one", "two", "one"))
+    assert mqtt.origin(one) == mqtt.origin(two)
+    assert mqtt.writer(one) != mqtt.writer(two)
+    assert mqtt.writer(one) == mqtt.writer(again)
