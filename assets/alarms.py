@@ -103,10 +103,14 @@ class Alarms:
             if of == feed:
                 window.take(rows)
 
-    def evaluate(self, now: datetime) -> list[dict[str, Any]]:
-        """Ask every rule that is due, and return the rows of `metrics/alerts` that say what changed; not numbered yet."""
+    def evaluate(self, now: datetime, is_last: bool = False) -> list[dict[str, Any]]:
+        """Ask every rule that is due, and return the rows of `metrics/alerts` that say what changed; not numbered yet.
+
+        Args:
+            is_last: nobody will ask again soon: every rule is due.
+        """
         self._look(now)
-        due = [r for r in self.rules if self._is_due(r, now)]
+        due = [r for r in self.rules if is_last or self._is_due(r, now)]
         for (_, feed), window in self._windows.items():
             if window.is_full:
                 window.settle(now, self._reference_of(feed))

@@ -109,7 +109,7 @@ class Watchman:
             try:
                 if alarms is None:
                     alarms = self._opened(Alarms)
-                self._look(alarms)
+                self._look(alarms, last_round)
                 failed, self.says = 0, ""
             except Exception as error:  # the stream goes on whatever becomes of alerts
                 failed += 1
@@ -131,7 +131,7 @@ class Watchman:
             courier.start()  # once, however often the engine is opened
         return alarms
 
-    def _look(self, alarms: "Alarms") -> None:
+    def _look(self, alarms: "Alarms", is_last: bool) -> None:
         """Take what landed, ask, write and have delivered."""
         if self._passed_over:
             over, self._passed_over = self._passed_over, 0
@@ -146,7 +146,7 @@ class Watchman:
             except Exception as error:  # a file that cannot be read costs its own rows
                 self._tell(_said(error))
         if not self._due:
-            self._due = alarms.evaluate(self._clock())
+            self._due = alarms.evaluate(self._clock(), is_last)
         if self._due:
             alarms.commit(self._due)
             written, self._due = self._due, []
