@@ -63,7 +63,7 @@ def test_a_store_that_is_killed_and_comes_back_costs_nothing_but_time(
     server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = City1(tmp_path, root="s3://city/lake")
-    partition = app_id(FEED, here.uri, "")
+    partition = app_id(FEED, f"belt|{here.uri}", "")
     promised: list[tuple[int, int]] = []
     real = rehearsal.RehearsalTap.acknowledge
 

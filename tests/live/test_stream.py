@@ -109,7 +109,11 @@ def test_a_source_that_cannot_be_read_is_tried_again_while_the_others_go_on(
 
 
 @pytest.mark.slow
-def test_two_streams_of_one_broker_at_once_land_everything_once(tmp_path: Path) -> None:
+def test_two_streams_of_one_broker_at_once_land_everything_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipelines.live import reader
+
+    # as in two processes, where both have one name
+    monkeypatch.setattr(reader, "app_id", lambda of_feed, _, partition: f"{of_feed}:{partition}")
     here = City1(tmp_path, partitions=2)
     streams = [here.stream(name=n) for n in ("belt", "twin")]
     for stream in streams:
