@@ -27,8 +27,8 @@ ui: $(READY) ## open the Dagster UI on 127.0.0.1
 test: $(READY) ## run the tests (WORKERS=0: in one process)
 	$(PYTEST) -m "not slow"
 
-test-slow: $(READY) ## run only the tests that are slow or need a real server
-	$(PYTEST) -m slow
+test-slow: $(READY) ## run only the tests that are slow or need a real server (AGAIN=1: those that failed last)
+	$(PYTEST) -m slow $(if $(AGAIN),--last-failed --last-failed-no-failures=none -n 0)
 
 test-all: $(READY) ## run the tests with those that are slow or need a real server
 	$(PYTEST)

@@ -83,6 +83,7 @@ class LiveReader(UnboundedReader):
     def __init__(self, source: LiveSource) -> None:
         self.source = source
         self.desk = desk.at(source.place)
+        self.desk.overtaken.clear()  # the numbers of an earlier reader's batches
         module, spec = kind(source.source.uri), source.source.live
         self.origin, self.replays = module.origin(spec), bool(module.REPLAYS)
         # a source is known by its name and address: under another name it begins anew
