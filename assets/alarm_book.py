@@ -82,17 +82,7 @@ class Book:
             firsts = [_first_in(f.path) for f in files]
             files = [f for f, first in zip(files, firsts, strict=True) if first <= number + most]
         stored = {n: t for n, t in SCHEMA.items() if n != "event_date"}
-        parts = [
-            pl.scan_parquet(
-                [f.uri for f in files if f.event_date == day],
-                schema=stored,
-                missing_columns="insert",
-                hive_partitioning=False,
-                storage_options=self._lake.options,
-            ).with_columns(pl.lit(day, pl.Date).alias("event_date"))
-            for day in sorted({f.event_date for f in files if f.event_date})
-        ]
-        rows = pl.concat(parts).filter(pl.col("number") > number).sort("number").select(*SCHEMA).collect()
+        rows = self._lake.read_days(files, stored).filter(pl.col("number") > number).sort("number").select(*SCHEMA).collect()
         return rows if most is None else rows.head(most)
 
 

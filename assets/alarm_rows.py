@@ -24,30 +24,16 @@ class RawRows:
 
     def read(self, uris: Sequence[str]) -> pl.DataFrame:
         """The rows of some files."""
-        scan = pl.scan_parquet(
-            list(uris),
-            schema=self._stored,
-            missing_columns="insert",
-            hive_partitioning=False,
-            storage_options=self._lake.options,
-        )
-        return scan.select(self._columns).collect()
+        return self._lake.read(uris, self._stored).select(self._columns).collect()
 
     def recent(self, now: datetime, window: timedelta) -> Iterator[pl.DataFrame]:
         """What the lake holds of the days of a window, the newest files first."""
         first, last = now - window - timedelta(days=1), now + timedelta(days=1)
         days = [first.date() + timedelta(days=k) for k in range((last.date() - first.date()).days + 1)]
-        table = self._lake.open("raw", self._contract.name)
-        if table is None:
-            return
-        actions = pl.DataFrame(pl.from_arrow(table.get_add_actions(flatten=True)))
-        if "path" not in actions.columns:
-            actions = actions.unnest(actions.columns[0])
-        made = dict(actions.select("path", pl.col("modification_time").cast(pl.Int64)).rows()) if actions.height else {}
-        files = self._lake.files("raw", self._contract.name, days, table=table)
+        files = self._lake.files("raw", self._contract.name, days)
         batch: list[str] = []
         rows = total = 0
-        for file in sorted(files, key=lambda f: made.get(f.path, 0), reverse=True)[:REFILL_FILES]:
+        for file in sorted(files, key=lambda f: f.written_ms, reverse=True)[:REFILL_FILES]:
             total += file.rows
             if total > REFILL_ROWS:
                 self._say(f"{self._contract.name}: alerts start from the latest {REFILL_ROWS:,} landed rows")

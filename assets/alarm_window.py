@@ -12,7 +12,7 @@ import polars as pl
 from assets.alarm_rules import Rule
 from assets.refine.corrections import correct
 from assets.refine.places import cell
-from assets.refine.repeats import LATEST_LAST
+from assets.refine.repeats import LATEST_LAST, latest_of
 from schemas.city import City
 from schemas.contract import Contract
 
@@ -140,5 +140,5 @@ def _latest(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     twice = rows.select(pl.struct(key).is_duplicated()).to_series()
     if not twice.any():
         return rows
-    doubled = rows.filter(twice).sort(LATEST_LAST).unique(key, keep="last", maintain_order=True)
-    return pl.concat([rows.filter(~twice), doubled])
+    values = [c for c in rows.columns if c not in (*key, *LATEST_LAST)]
+    return pl.concat([rows.filter(~twice), latest_of(rows.filter(twice), key, values)])

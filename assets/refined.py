@@ -167,9 +167,7 @@ def _raw_rows(lake: Lake, contract: Contract, files: Sequence[File]) -> pl.DataF
     schema = {n: t for n, t in contract.polars_schema("raw").items() if n != "event_date"}
     if not files:
         return pl.DataFrame(schema=schema)
-    rows = pl.scan_parquet(
-        [f.uri for f in files], schema=schema, missing_columns="insert", hive_partitioning=False, storage_options=lake.options
-    ).collect()
+    rows = lake.read(files, schema).collect()
     promised = sum(f.rows for f in files)
     if rows.height != promised:
         raise LakeError(

@@ -251,8 +251,31 @@ class Lake:
         if days is not None:
             actions = actions.filter(pl.col("partition.event_date").is_in(list(days)))
         base = self.uri(layer, name)
-        rows = actions.sort("path").select("path", "partition.event_date", "num_records", "size_bytes").rows()
-        return [File(f"{base}/{unquote(p)}", unquote(p), d, int(n or 0), int(b)) for p, d, n, b in rows]
+        when = pl.col("modification_time").cast(pl.Int64)
+        rows = actions.sort("path").select("path", "partition.event_date", "num_records", "size_bytes", when).rows()
+        return [File(f"{base}/{unquote(p)}", unquote(p), d, int(n or 0), int(b), int(at)) for p, d, n, b, at in rows]
+
+    @staticmethod
+    def stored(layer: str, table: DeltaTable) -> dict[str, pl.DataType]:
+        """The columns of a table's files; the day is told by their folders."""
+        schema = dict(pl.DataFrame(pl.from_arrow(pa.schema(table.schema().to_arrow()).empty_table())).schema)
+        return {n: t for n, t in schema.items() if n != "event_date" or layer not in PARTITIONED}
+
+    def read(self, files: Iterable[File | str], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        """The rows of files, given as they are or by their uris; a column that an older file lacks is null."""
+        return pl.scan_parquet(
+            [f if isinstance(f, str) else f.uri for f in files],
+            schema=dict(schema),
+            missing_columns="insert",
+            hive_partitioning=False,
+            storage_options=self.options,
+        )
+
+    def read_days(self, files: Sequence[File], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        """As `read`, with the day of each file's folder as `event_date`."""
+        days = dict.fromkeys(f.event_date for f in files)
+        rows = {day: self.read([f for f in files if f.event_date == day], schema) for day in days}
+        return pl.concat([r.with_columns(pl.lit(d, pl.Date).alias("event_date")) for d, r in rows.items()], how="diagonal")
 
     def scan(self, layer: str, name: str = "", days: Sequence[date] | None = None) -> pl.LazyFrame | None:
         """The visible rows, of all days or of some, with `event_date`; None where there is no row."""
@@ -260,22 +283,8 @@ class Lake:
         files = self.files(layer, name, days, table=table)
         if table is None or not files:
             return None
-        schema = dict(pl.DataFrame(pl.from_arrow(pa.schema(table.schema().to_arrow()).empty_table())).schema)
-        if layer in PARTITIONED:
-            del schema["event_date"]
-        return pl.concat(
-            [
-                pl.scan_parquet(
-                    [f.uri for f in files if f.event_date == day],
-                    storage_options=self.options,
-                    hive_partitioning=False,
-                    missing_columns="insert",
-                    schema=schema,
-                ).with_columns(*([pl.lit(day, pl.Date).alias("event_date")] if layer in PARTITIONED else []))
-                for day in dict.fromkeys(f.event_date for f in files)
-            ],
-            how="diagonal",
-        )
+        schema = self.stored(layer, table)
+        return self.read_days(files, schema) if layer in PARTITIONED else self.read(files, schema)
 
     def tables(self) -> list[tuple[str, str]]:
         """(layer, name) of every table that exists."""

@@ -39,13 +39,14 @@ class Part:
 
 @dataclass(frozen=True)
 class File:
-    """A visible Parquet file of a table."""
+    """A visible Parquet file of a table; `written_ms` is when it was committed, epoch milliseconds."""
 
     uri: str
     path: str
     event_date: date | None
     rows: int
     bytes: int
+    written_ms: int
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable, Transaction
 
 from schemas import alerts, ledger, parts
-from schemas.lake import PARTITIONED, File, Lake
+from schemas.lake import File, Lake
 from schemas.parts import Part
 
 FEW = 32
@@ -66,26 +65,13 @@ def _groups(files: Sequence[File]) -> Iterator[list[File]]:
 
 
 def _joined(lake: Lake, layer: str, name: str, table: DeltaTable, group: Sequence[File], now: datetime) -> Part:
-    rows = pl.scan_parquet(
-        [f.uri for f in group],
-        schema=_schema(table, layer),
-        missing_columns="insert",
-        hive_partitioning=False,
-        storage_options=lake.options,
-    ).collect()
+    rows = lake.read(group, lake.stored(layer, table)).collect()
     if rows.height != sum(f.rows for f in group):
         raise AssertionError(f"{lake.uri(layer, name)}: files to join hold {rows.height} rows, not what the log counts")
     if layer == "ledger":
         rows = ledger.summed(rows, now - timedelta(hours=BOOKS_HOURS))
     stem = parts.joined_name([f.path for f in group], uuid.uuid4().hex[:8])
     return lake.write_part(layer, name, group[0].event_date, stem, rows)
-
-
-def _schema(table: DeltaTable, layer: str) -> dict[str, pl.DataType]:
-    schema = dict(pl.DataFrame(pl.from_arrow(pa.schema(table.schema().to_arrow()).empty_table())).schema)
-    if layer in PARTITIONED:
-        del schema["event_date"]
-    return schema
 
 
 def _swap(lake: Lake, layer: str, name: str, table: DeltaTable, group: Sequence[File], part: Part) -> bool:

@@ -36,9 +36,13 @@ def settle(rows: pl.DataFrame, contract: Contract) -> Settled:
     values = [c for c in contract.names if c not in contract.key]
     said = pl.struct(values).n_unique() if values else pl.lit(1)
     counts = doubled.group_by(key).agg(pl.len().cast(pl.Int64).alias("_versions"), said.alias("_distinct"))
-    # rows of one message share a position: their values decide, so that the order of reading never does
-    latest = doubled.sort([*LATEST_LAST, *values]).unique(key, keep="last", maintain_order=True)
-    latest = latest.join(counts, on=key, how="left")
+    latest = latest_of(doubled, key, values).join(counts, on=key, how="left")
     superseded = int((latest["_distinct"] - 1).sum())
     kept = pl.concat([single, latest.select(single.columns)])
     return Settled(kept, rows.height - kept.height - superseded, superseded)
+
+
+def latest_of(rows: pl.DataFrame, key: list[str], values: list[str]) -> pl.DataFrame:
+    """The latest version of every key, whatever the order of the rows."""
+    # rows of one message share a position: their values decide, so that the order of reading never does
+    return rows.sort([*LATEST_LAST, *values]).unique(key, keep="last", maintain_order=True)
