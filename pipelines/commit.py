@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cache
 
 from pipelines.live import clock, desk
 from pipelines.live.lot import Lot
@@ -62,8 +63,10 @@ def _by_day(tallies: Sequence[Tally], landing: Landing, uri: str) -> list[Tally]
     return list(out.values()) or [empty]
 
 
-_held: dict[tuple[str, str], HeldLake] = {}
-"""The tables of each live source in this process, open."""
+@cache
+def _held_lake(root: str, _place: str) -> HeldLake:
+    """The lake with its tables open, one for each live source of this process: their commits run in threads of their own."""
+    return HeldLake(root)
 
 
 def commit_lot(written: Written, landing: Landing) -> Lot:
@@ -74,18 +77,18 @@ def commit_lot(written: Written, landing: Landing) -> Lot:
     lot = written.lot
     if lot is None:
         raise AssertionError(f"{written.uri}: a batch without its lot")
-    lake = _held.setdefault((landing.lake.root, landing.place), HeldLake(landing.lake.root))
+    lake = _held_lake(landing.lake.root, landing.place)
     note = f"{_notes(landing.place)}/{lot.stem}"
     parts = {layer: [_told(p) for p in found] for layer, found in (("raw", written.raw), ("quarantine", written.quarantine))}
     lake.notes.write(note, json.dumps({"steps": [(s.app_id, s.before, s.after) for s in lot.steps], **parts}))
 
     def booked(_: list[Step]) -> list[Part]:
-        return [ledger.write(lake, f"{lot.stem}", _by_day(written.tallies, landing, written.uri), lot.at)]
+        return [ledger.write(lake, lot.stem, _by_day(written.tallies, landing, written.uri), lot.at)]
 
     mine = _marks(lot.steps, lot.stem)
-    lake.append("ledger", "", ledger.arrow_schema(), lot.steps, booked, together=True, marks=mine)
-    # asked of the table: the answer to a commit can be lost, and the commit have been made all the same
-    if lake.landed_up_to("ledger", "", mine) != mine:
+    decided = lake.append("ledger", "", ledger.arrow_schema(), lot.steps, booked, together=True, marks=mine)
+    # the answer to a commit can be lost, and the commit have been made all the same: then it stands in its own way
+    if not decided and lake.landed_up_to("ledger", "", mine) != mine:
         lake.notes.remove(note)
         recover(landing)  # whoever came first may be gone before it was done, and would be in the way for good
         desk.at(lot.place).overtaken.add(lot.number)
@@ -128,9 +131,9 @@ def _complete(lake: Lake, landing: Landing, steps: Sequence[Step], raw: Sequence
     feed, contract = landing.contract.name, landing.contract
     first, *others = steps
     if refused:
-        due = [replace(s, before=None) for s in steps]
-        due[0] = replace(due[0], parts=tuple(refused))
-        lake.append("quarantine", feed, arrow(QUARANTINE), due, together=True)
+        # quarantine is not written with every batch
+        any_before = [replace(s, before=None) for s in (replace(first, parts=tuple(refused)), *others)]
+        lake.append("quarantine", feed, arrow(QUARANTINE), any_before, together=True)
     lake.append("raw", feed, contract.arrow_schema("raw"), [replace(first, parts=tuple(raw)), *others], together=True)
 
 

@@ -130,14 +130,12 @@ class LiveReader(UnboundedReader):
         partitions, self._overtaken = sorted(self._overtaken), set()
         if not partitions:
             return
-        rewind = getattr(self.tap, "rewind", None) if self.replays else None
-        if rewind is None:
+        if not self.tap.rewind(partitions):
             found = "another process landed these messages first"
             raise SourceError(self.source.place, found, "nothing, if it shall be so: reading goes on after them")
         for partition in partitions:
             self.wanted.pop(partition, None)
             self.held.forget(partition)
-        rewind(partitions)
 
     def start(self) -> bool:
         """As `advance`."""
@@ -190,10 +188,7 @@ class LiveReader(UnboundedReader):
         held, pace = self.held, self.source.pace
         if not held.taken:
             return False
-        if is_draining or held.bytes >= pace.commit_bytes or now - held.since >= pace.commit_s:
-            return True
-        full = getattr(self.tap, "full", None)
-        return bool(full and full())
+        return is_draining or held.bytes >= pace.commit_bytes or now - held.since >= pace.commit_s or self.tap.full()
 
     def _close(self) -> None:
         held, self.held = self.held, Held(last=self.held.last)

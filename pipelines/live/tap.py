@@ -72,7 +72,15 @@ class Tap(Protocol):
     def full(self) -> bool:
         """Whether the broker waits for acknowledgements before it sends more, or soon will: the batch should be closed early.
 
-        Optional: a tap without it is never full.
+        A tap that does not say otherwise is never full.
+        """
+        return False
+
+    def rewind(self, partitions: Sequence[str]) -> bool:  # noqa: ARG002
+        """Start these partitions again at `Place.positions`: another process landed them first. Does not block.
+
+        What the tap holds of them is dropped at once; what was taken already is for the caller to drop. False where the tap
+        cannot: it must be closed and opened again.
         """
         return False
 
@@ -82,15 +90,4 @@ class Tap(Protocol):
 
     def close(self) -> None:
         """Let go of the broker. Messages taken and not acknowledged will come again."""
-        ...
-
-
-class Replaying(Tap, Protocol):
-    """A tap of a kind that says REPLAYS."""
-
-    def rewind(self, partitions: Sequence[str]) -> None:
-        """Start these partitions again at `Place.positions`: another process landed them first.
-
-        What the tap holds of them is dropped at once; what was taken already is for the caller to drop. Does not block.
-        """
         ...

@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException
 
-from pipelines.live.tap import Place, Replaying
+from pipelines.live.tap import Place, Tap
 from pipelines.sources.block import Block
 from pipelines.sources.kafka_tap import KafkaTap
 from pipelines.sources.secrets import Access, take_access
@@ -96,7 +96,7 @@ def origin(options: Options) -> str:
     return f"kafka://{options.hosts}/{','.join(options.topics)}"
 
 
-def open_tap(options: Options, place: Place) -> Replaying:
+def open_tap(options: Options, place: Place) -> Tap:
     """Join the group and read.
 
     Raises:

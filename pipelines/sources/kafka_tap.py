@@ -14,7 +14,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from pipelines.live import clock
-from pipelines.live.tap import Messages, Place, Replaying
+from pipelines.live.tap import Messages, Place, Tap
 from pipelines.sources import kafka_places
 from pipelines.sources.kafka_messages import MENDED_BY_A_PERSON, OUT_OF_RANGE, sorted_out
 from pipelines.sources.kafka_places import named, place_of
@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 LOG.addHandler(logging.NullHandler())  # what matters is said through the place
 
 
-class KafkaTap(Replaying):
+class KafkaTap(Tap):
     """An open Kafka topic.
 
     One thread owns the consumer: it polls, rebalances, finds places and commits, so that `take` never blocks. Half of
@@ -90,12 +90,13 @@ class KafkaTap(Replaying):
             for partition, position in marks:
                 self._landed[partition] = max(position, self._landed.get(partition, 0))
 
-    def rewind(self, partitions: Sequence[str]) -> None:
+    def rewind(self, partitions: Sequence[str]) -> bool:
         """Start these partitions again where the lake wants them; what is held of them is dropped at once."""
         with self._room:
             self._forget(partitions)
             for partition in self._owned & set(partitions):
                 self._astray[partition] = self._astray.get(partition, 0) + 1
+        return True
 
     @property
     def is_connected(self) -> bool:

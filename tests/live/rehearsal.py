@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.live import kinds
-from pipelines.live.tap import Messages, Place
+from pipelines.live.tap import Messages, Place, Tap
 
 
 @dataclass
@@ -36,13 +36,17 @@ class Broker:
 BROKERS: dict[str, Broker] = {}
 
 
-class RehearsalTap:
+class RehearsalTap(Tap):
     """Reads a Broker as a tap does."""
 
     def __init__(self, broker: Broker, place: Place) -> None:
         self.broker, self.place = broker, place
         self.next: dict[str, int] = {}
-        self.is_connected = True
+
+    @property
+    def is_connected(self) -> bool:
+        """It is in this process."""
+        return True
 
     def take(self, most_bytes: int) -> list[Messages]:
         """What the log has beyond what was taken."""
@@ -73,10 +77,11 @@ class RehearsalTap:
         for partition, last in marks:
             self.broker.acknowledged[partition] = last
 
-    def rewind(self, partitions: Sequence[str]) -> None:
-        """Begin again where the lake is."""
-        for partition in partitions:
+    def rewind(self, partitions: Sequence[str]) -> bool:
+        """Begin again where the lake is, if the broker can be asked again."""
+        for partition in partitions if self.broker.replays else ():
             self.next.pop(partition, None)
+        return self.broker.replays
 
     def lag(self) -> int:
         """What was not taken yet."""
