@@ -4,13 +4,13 @@ How one target is spoken to is said by `webhook` and `mqtt_topic`; when an alert
 """
 
 import json
-import random
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from assets.alarm_book import Book
+from pipelines.live.pauses import Pauses
 from schemas.city import City
 from schemas.errors import CitylakeError
 from schemas.lake import Lake
@@ -101,20 +101,20 @@ class Courier:
             self._thread.join(wait_s)
 
     def _run(self) -> None:
-        failed = 0
+        pauses = Pauses(self._first_wait_s, LONGEST_WAIT_S)
         while True:
             last_round = self._stopped.is_set()
             self._kicked.clear()
             try:
                 self._deliver_due()
             except Exception as error:  # a courier that dies would be silent for ever
-                failed += 1
                 self.failures += 1
                 self._tell(error)
-                if last_round or self._wait(error, failed):
+                if last_round or self._stopped.wait(max(pauses.next_s(), getattr(error, "wait_s", 0.0))):
                     break
                 continue
-            failed, self.says = 0, ""
+            pauses.reset()
+            self.says = ""
             if last_round:
                 break
             self._kicked.wait(POLL_S)
@@ -144,11 +144,6 @@ class Courier:
         if text != self.says:
             self.says = text
             self._say(text)
-
-    def _wait(self, error: Exception, failed: int) -> bool:
-        """Wait longer each time, with jitter, so that many do not come back at once; whether it is time to end."""
-        wait_s = min(self._first_wait_s * 2 ** min(failed - 1, 20), LONGEST_WAIT_S) * random.uniform(0.5, 1.0)  # noqa: S311
-        return self._stopped.wait(max(wait_s, getattr(error, "wait_s", 0.0)))
 
 
 def event_key(row: dict[str, Any]) -> str:

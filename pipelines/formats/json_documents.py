@@ -12,12 +12,8 @@ from pipelines.formats.lines import Lines
 SPLIT = """
 SELECT document, unnest(rows) AS line, unnest(range(len(rows))) AS place
 FROM (
-    SELECT document, CASE WHEN json_valid(text) THEN
-        CASE json_type(coalesce(json_extract(text, '{pointer}'), text))
-            WHEN 'ARRAY' THEN json_extract(coalesce(json_extract(text, '{pointer}'), text), '$[*]')
-            ELSE [coalesce(json_extract(text, '{pointer}'), json(text))] END
-        ELSE [] END AS rows
-    FROM documents WHERE text IS NOT NULL
+    SELECT document, CASE json_type(root) WHEN 'ARRAY' THEN json_extract(root, '$[*]') ELSE [root] END AS rows
+    FROM (SELECT document, coalesce(json_extract(text, '{pointer}'), json(text)) AS root FROM documents)
 )
 """
 
@@ -34,12 +30,12 @@ def lines(documents: Lines, records: tuple[str, ...]) -> tuple[bytes, np.ndarray
     table = pl.DataFrame({"document": np.arange(len(texts)), "text": texts})
     with cursor() as engine:
         engine.register("documents", table.to_arrow())
+        is_json = engine.sql("SELECT coalesce(json_valid(text), false) AS ok FROM documents").pl()["ok"]
+        engine.register("documents", table.filter(is_json).to_arrow())
         found = engine.sql(SPLIT.format(pointer=pointer)).pl()
-        engine.register("documents", table.filter(pl.col("text").is_not_null()).to_arrow())
-        valid = engine.sql("SELECT document FROM documents WHERE json_valid(text)").pl()["document"]
     rows = found.select("document", "place", pl.col("line").cast(pl.String).cast(pl.Binary))
     # what is no JSON stays whole, as one line that the next step refuses
-    odd = table.filter(~pl.col("document").is_in(valid.implode())).select("document").to_series()
+    odd = table["document"].filter(~is_json)
     if odd.len():
         flat = [bytes(b).replace(b"\n", b" ").replace(b"\r", b" ") for b in raw.gather(odd)]
         rows = rows.vstack(pl.DataFrame({"document": odd, "place": [0] * odd.len(), "line": flat}, schema=rows.schema))

@@ -4,7 +4,6 @@ A source that fails is completed, said and tried again; the others go on. Nothin
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from pipelines.live.desk import Committed, Desk
 from pipelines.live.heartbeat import beat
 from pipelines.live.kinds import kind
 from pipelines.live.pace import Pace
+from pipelines.live.pauses import Pauses
 from pipelines.sources.files import Limits
 from pipelines.sources.source import Source
 from pipelines.steps import Landing
@@ -30,7 +30,7 @@ from schemas.lake import Lake
 BEAT_S = 5.0
 JOIN_S = 10.0
 SWEEP_S = 600.0
-PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
 STEADY_S = 60.0
 """A source that ran so long starts again with the shortest pause."""
 
@@ -87,17 +87,17 @@ class Stream:
         """Run the source until it is drained; what goes wrong is said, and tried again after a pause."""
         from pipelines.live.reader import is_left
 
-        failed = 0
+        pauses = Pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while not mine.drain.is_set() or is_left(landing.place):
-            began = datetime.now(UTC)
+            began = time.monotonic()
             try:
                 recover(landing)
                 run_once(landing, self.pace)
             except Exception as error:  # whatever it is, the other sources go on, and this one is tried again
-                failed = failed + 1 if (datetime.now(UTC) - began).total_seconds() < STEADY_S else 1
+                if time.monotonic() - began >= STEADY_S:
+                    pauses.reset()
                 mine.restarted(_in_one_line(error))
-                pause = PAUSES_S[min(failed, len(PAUSES_S)) - 1]
-                mine.drain.wait(pause * random.uniform(0.75, 1.25))  # noqa: S311
+                mine.drain.wait(pauses.next_s())
         mine.tell(state="stopped")
 
     def _look_after(self) -> None:

@@ -1,6 +1,5 @@
-"""What a tap received and nobody took yet, bounded; and the pauses before it tries again. Brokers do not belong here."""
+"""What a tap received and nobody took yet, bounded. Brokers do not belong here."""
 
-import random
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -11,7 +10,7 @@ MESSAGE_BYTES = 64
 """What a message costs beside its payload: empty ones must not be held without end."""
 
 
-class Held(Generic[Chunk]):
+class Buffer(Generic[Chunk]):
     """Chunks of messages in order. One thread puts, another takes.
 
     Args:
@@ -55,20 +54,3 @@ class Held(Generic[Chunk]):
         if has_room:
             self._on_room()
         return taken
-
-
-class Pauses:
-    """Pauses that grow from half a second to half a minute, each blurred: many readers must not come back at one moment."""
-
-    def __init__(self, first_s: float = 0.5, most_s: float = 30.0) -> None:
-        self.first_s, self.most_s = first_s, most_s
-        self._next_s = first_s
-
-    def next_s(self) -> float:
-        """How long to wait now."""
-        pause, self._next_s = self._next_s, min(self._next_s * 2, self.most_s)
-        return pause * random.uniform(0.5, 1.0)  # noqa: S311
-
-    def reset(self) -> None:
-        """It went well for a while: start again."""
-        self._next_s = self.first_s

@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from pipelines.live.clock import now_us
+from pipelines.live.pauses import Pauses
 from pipelines.live.tap import Messages, Place, Tap
 from pipelines.sources.block import Block
+from pipelines.sources.buffer import Buffer
 from pipelines.sources.fetching import Answer, Cut, FetchError, Request, fetch
 from pipelines.sources.freshness import max_age_s, retry_after_s, ttl_s
-from pipelines.sources.held import Held, Pauses
 from pipelines.sources.http_settings import authorization, check_headers, is_loopback
 from pipelines.sources.secrets import Access, take_access
 from schemas.errors import SettingsError
@@ -146,7 +147,7 @@ class PollTap(Tap):
             cert=(access.cert_file, access.key_file) if access.key_file else access.cert_file,
         )
         self._closing = threading.Event()
-        self._held: Held[tuple[bytes, int, _Version]] = Held(place.hold_bytes, lambda: None)
+        self._held: Buffer[tuple[bytes, int, _Version]] = Buffer(place.hold_bytes, lambda: None)
         self._lock = threading.Lock()
         self._fetched: _Version | None = None
         self._landed: _Version | None = None

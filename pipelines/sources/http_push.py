@@ -19,7 +19,7 @@ from pipelines.live import clock
 from pipelines.live.tap import Messages, Place, Tap
 from pipelines.sources import http_door
 from pipelines.sources.block import Block
-from pipelines.sources.held import Held
+from pipelines.sources.buffer import Buffer
 from pipelines.sources.http_settings import is_loopback
 from pipelines.sources.secrets import Access, take_access
 from schemas.errors import SettingsError
@@ -120,7 +120,7 @@ class PushTap(Tap):
         self._is_open = options.is_open
         if access.has_files:
             access.ssl_context()  # says what is wrong with the files
-        self._held: Held[tuple[bytes, int, Future[bool]]] = Held(place.hold_bytes, lambda: None)
+        self._held: Buffer[tuple[bytes, int, Future[bool]]] = Buffer(place.hold_bytes, lambda: None)
         self._lock = threading.Lock()
         self._arriving_bytes = 0
         self._waiting: set[Future[bool]] = set()

@@ -19,7 +19,7 @@ from nats.js.errors import APIError, BadRequestError, NotFoundError
 from nats.js.manager import JetStreamManager
 
 from pipelines.live.tap import Place
-from pipelines.sources.held import Held
+from pipelines.sources.buffer import Buffer
 from pipelines.sources.jetstream import Options
 from pipelines.sources.jetstream_wire import CuttingClient, Received, places
 from schemas.errors import SourceError
@@ -62,7 +62,7 @@ class Pull:
         is_up: the consumer is made.
     """
 
-    def __init__(self, spec: Options, place: Place, login: Login, held: Held[Chunk], room: asyncio.Event, wanted: int) -> None:
+    def __init__(self, spec: Options, place: Place, login: Login, held: Buffer[Chunk], room: asyncio.Event, wanted: int) -> None:
         self.spec, self.place, self.login, self.held, self.room = spec, place, login, held, room
         self.next, self.pending, self.is_up = wanted, 0, False
         self._delivered = 0

@@ -15,8 +15,9 @@ from typing import Any
 import nats.errors
 import numpy as np
 
+from pipelines.live.pauses import Pauses
 from pipelines.live.tap import Messages, Place, Tap
-from pipelines.sources.held import Held, Pauses
+from pipelines.sources.buffer import Buffer
 from pipelines.sources.jetstream import Options
 from pipelines.sources.jetstream_pull import Chunk, Login, LostError, Pull
 from schemas.errors import SettingsError
@@ -33,7 +34,7 @@ class JetStreamTap(Tap):
     def __init__(self, spec: Options, place: Place) -> None:
         self.spec, self.place = spec, place
         self._login = login(spec)
-        self._held: Held[Chunk] = Held(place.hold_bytes, self._ring)
+        self._held: Buffer[Chunk] = Buffer(place.hold_bytes, self._ring)
         self._next = place.positions([""]).get("", 0)
         self._topics: dict[bytes, str] = {}
         self._pull: Pull | None = None

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.live import clock
+from pipelines.live.pauses import Pauses
 from pipelines.live.tap import Messages, Place, Tap
-from pipelines.sources.held import Held, Pauses
+from pipelines.sources.buffer import Buffer
 from pipelines.sources.mqtt import Options
 from pipelines.sources.mqtt_connection import Caller, Connection, LostError, OlderError
 from pipelines.sources.mqtt_wire import Received
@@ -37,7 +38,7 @@ class MqttTap(Tap):
         self._client_id = spec.client(place.feed, place.name)
         self._login = (spec.access.user, spec.access.password) if spec.access.credentials else None
         self._tls = spec.access.ssl_context() if spec.is_tls else None
-        self._held: Held[tuple[int, int, Received]] = Held(place.hold_bytes, self._ring)
+        self._held: Buffer[tuple[int, int, Received]] = Buffer(place.hold_bytes, self._ring)
         self._acknowledged: deque[tuple[int, bytes]] = deque()
         self._lock = threading.Lock()
         self._connection, self._unacknowledged = 0, 0
