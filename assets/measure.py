@@ -1,4 +1,4 @@
-"""Metrics from refined rows: runs one SELECT per metric and replaces whole days by its rows.
+"""Metrics from refined rows: runs one SELECT per metric and replaces whole partitions (days, or months) by its rows.
 
 What a metric means is in its contract and its SQL; how the SQL sees the lake is in `assets.relations`.
 """
@@ -27,7 +27,7 @@ BATCH_ROWS = 5_000_000
 
 @dataclass(frozen=True)
 class _Day:
-    """One day to measure: the name its file must have, and how much there is to read."""
+    """One partition to measure: the name its file must have, and how much there is to read."""
 
     day: date
     stem: str
@@ -36,18 +36,19 @@ class _Day:
 
 
 def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bool = False) -> list[date]:
-    """Measure days of one metric and return those whose partition changed.
+    """Measure the partitions that hold some days of one metric, and return those that changed.
 
-    A day's file is named by a digest of all it is made of (input files, SQL, contract version, thresholds, zone), so a
-    day whose inputs are the same is not measured again unless `force`. A day without inputs gets no file; one that has
-    lost them, or whose rows carry nothing, gets an empty one. The days asked for become visible in one commit.
+    A metric of months measures the whole month of each day. A partition's file is named by a digest of all it is made of
+    (input files, SQL, contract version, thresholds, zone), so that one whose inputs are the same is not measured again
+    unless `force`. One without inputs gets no file; one that has lost them, or whose rows carry nothing, gets an empty
+    one. All asked for become visible in one commit.
     Raises CitylakeError where the SQL and the contract disagree.
     """
     if metric not in registry.metrics():
         raise CitylakeError(f"metric {metric}", "there is no such metric", f"use one of {', '.join(registry.metrics())}")
     contract = registry.metrics()[metric]
-    wanted = sorted(set(days))
-    seen = inputs(lake, dependencies(metric), wanted, contract.lookback_days)
+    wanted = sorted({contract.partition_of(d) for d in days})
+    seen = inputs(lake, dependencies(metric), contract.reads(wanted))
     unknown = sorted(thresholds_read(metric) - set(seen.limits))
     if unknown:
         where = f"metric {metric}, threshold {unknown[0]}"
@@ -77,10 +78,15 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
 def prepare(
     lake: Lake, city: City, metric: str, days: Sequence[date], seen: Inputs | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:
-    """A connection on which the metric's SELECT can be run, and that SELECT. The caller closes the connection."""
-    lookback_days = registry.metrics()[metric].lookback_days
-    seen = seen or inputs(lake, dependencies(metric), days, lookback_days)
-    con = connect(lake, city, days, seen, lookback_days)
+    """A connection on which the metric's SELECT can be run for the partitions that hold some days, and that SELECT.
+
+    The caller closes the connection.
+    """
+    contract = registry.metrics()[metric]
+    partitions = {contract.partition_of(d) for d in days}
+    reach = contract.reads(partitions)
+    seen = seen or inputs(lake, dependencies(metric), reach)
+    con = connect(lake, city, [d for p in partitions for d in contract.days_of(p)], seen, reach)
     top, views = closure(metric)
     try:
         for name, view in views.items():
@@ -92,16 +98,16 @@ def prepare(
 
 
 def _digests(city: City, contract: Contract, days: list[date], seen: Inputs) -> list[_Day]:
-    """Name each day by all it is made of."""
+    """Name each partition by all it is made of."""
     made_of = [*said(contract.name), str(contract.version), city.zone]
     made_of += [f"{c.name} {c.kind}" for c in contract.columns]
     made_of += [f"{n} {seen.limits[n]!r}" for n in sorted(thresholds_read(contract.name))]
     out = []
     for day in days:
-        read = [(t, f) for t, fs in seen.reaching([day], contract.lookback_days).items() for f in fs]
+        read = [(t, f) for t, fs in seen.reaching(contract.reads([day])).items() for f in fs]
         text = [f"{t} {f.path} {f.rows} {f.bytes}" for t, f in read]
         by_day = [f.rows for t, f in read if t.split(".", maxsplit=1)[0] in PARTITIONED]
-        lines = seen.books_by_day.get(day, [])
+        lines = [line for d in contract.days_of(day) for line in seen.books_by_day.get(d, [])]
         by_day += [len(lines)] if lines else []
         text += lines
         digest = hashlib.sha256("\0".join([*made_of, day.isoformat(), *text]).encode()).hexdigest()[:16]
@@ -110,7 +116,7 @@ def _digests(city: City, contract: Contract, days: list[date], seen: Inputs) -> 
 
 
 def _batches(days: Sequence[_Day]) -> Iterator[list[_Day]]:
-    """Days together, so many that memory stays bounded: at most a year, and at most `BATCH_ROWS` input rows."""
+    """Partitions together, so many that memory stays bounded: at most a year's days, and at most `BATCH_ROWS` input rows."""
     batch: list[_Day] = []
     for day in days:
         if batch and (len(batch) == BATCH_DAYS or sum(d.rows for d in batch) + day.rows > BATCH_ROWS):

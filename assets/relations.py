@@ -66,26 +66,28 @@ class Inputs:
         line = pl.concat_str(pl.all().cast(pl.String).fill_null("-"), separator="|").alias("line")
         return dict(self.books.select("day", line).group_by("day", maintain_order=True).agg("line").rows())
 
-    def reaching(self, days: Iterable[date], lookback_days: int) -> dict[str, list[File]]:
-        """The files that some days read: their own, those they look back to, and all that are not kept by day."""
-        reach = [None, *with_lookback(days, lookback_days)]
-        return {t: [f for d in reach for f in by_day.get(d, ())] for t, by_day in self._by_day.items()}
+    def reaching(self, days: Iterable[date]) -> dict[str, list[File]]:
+        """The files that hold some days, and all that are not kept by day."""
+        reach = list(days)
+        return {t: [f for d in (None, *_partitions(t, reach)) for f in by_day.get(d, ())] for t, by_day in self._by_day.items()}
 
 
-def inputs(lake: Lake, tables: Iterable[str], days: Iterable[date], lookback_days: int = 0) -> Inputs:
+def inputs(lake: Lake, tables: Iterable[str], days: Iterable[date]) -> Inputs:
     """Look up what the tables hold for some days."""
-    wanted, found = with_lookback(days, lookback_days), {}
+    wanted, found = list(days), {}
     for table in sorted(set(tables) - {LEDGER}):
         layer, name = table.split(".")
-        found[table] = lake.files(layer, name, wanted if layer in PARTITIONED else None)
+        found[table] = lake.files(layer, name, _partitions(table, wanted) if layer in PARTITIONED else None)
     return Inputs(found, ledger_lines(lake) if LEDGER in tables else None, thresholds(lake))
 
 
-def connect(lake: Lake, city: City, days: Sequence[date], seen: Inputs, lookback_days: int = 0) -> duckdb.DuckDBPyConnection:
+def connect(
+    lake: Lake, city: City, days: Sequence[date], seen: Inputs, reach: Sequence[date] | None = None
+) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that shows the lake as a metric's SQL sees it.
 
-    Schemas `refined`, `reference` and `metrics` hold a view per table of `seen`, over the files of the days and of
-    `lookback_days` before each; a table that does not exist yet is an empty one with its contract's types. Tables
+    Schemas `refined`, `reference` and `metrics` hold a view per table of `seen`, over the files of the days in `reach`
+    (without it, of the days); a table that does not exist yet is an empty one with its contract's types. Tables
     `days(event_date, starts_at, ends_at, seconds)` and `quarters(event_date, quarter, bin_at, local_time, seconds)`
     hold the requested local days; `ledger` the books, where asked for. Macros: `threshold(name)` and those of
     `assets/macros.sql`; variable `zone`.
@@ -99,16 +101,17 @@ def connect(lake: Lake, city: City, days: Sequence[date], seen: Inputs, lookback
     _calendar(con, city, days)
     for layer in ("refined", "reference", "metrics", "views"):
         con.execute(f"CREATE SCHEMA {layer}")
-    for table, files in seen.reaching(days, lookback_days).items():
+    for table, files in seen.reaching(days if reach is None else reach).items():
         con.execute(f"CREATE VIEW {table} AS {_relation(con, table, files)}")
     if seen.books is not None:
         _keep(con, LEDGER, seen.books)
     return con
 
 
-def with_lookback(days: Iterable[date], lookback_days: int) -> list[date]:
-    """The days and those before them that the contract looks back to, sorted."""
-    return sorted({d - timedelta(days=k) for d in days for k in range(lookback_days + 1)})
+def _partitions(table: str, days: Iterable[date]) -> list[date]:
+    """The partitions of a table that hold some days, sorted: of a metric of months, the months."""
+    contract = registry.table_contracts()[table]
+    return sorted({contract.partition_of(d) for d in days})
 
 
 def _relation(con: duckdb.DuckDBPyConnection, table: str, files: Sequence[File]) -> str:

@@ -13,6 +13,7 @@ from assets.refined import refine
 from benchmarks import events
 from benchmarks.landing import CITY, FEED, land
 from pipelines.reference import load
+from pipelines.sources.declared import of_reference
 from schemas.lake import Lake
 from schemas.registry import feed, metrics, references
 
@@ -26,7 +27,8 @@ def set_up(root: str, rows: int) -> int:
     start = CITY.day_start(DAY).astimezone(UTC).replace(tzinfo=None)
     events.write(base / "inbox" / "events.jsonl", sensors * events.MINUTES, start=start, sensors=sensors)
     events.write_sensors(base / "sensors.csv", sensors)
-    load(_lake(root), CITY, references()["sensors"], str(base / "sensors.csv"))
+    sensors = references()["sensors"]
+    load(_lake(root), CITY, sensors, of_reference(sensors, "sensors.csv", base))
     land(str(base / "inbox"), _lake(root).root)
     return sensors
 

@@ -10,7 +10,7 @@ from benchmarks import events
 from benchmarks.landing import CITY, FEED
 from dagster_project import way
 from dagster_project.settings import Settings
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from pipelines.sources.files import Limits
 from schemas.lake import Lake
 from schemas.registry import feed

@@ -10,7 +10,7 @@ import apache_beam  # noqa: F401  (imported here, so that no run is charged for 
 import polars as pl
 
 from pipelines.run import land as land_source
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from schemas.city import City
 from schemas.lake import Lake
 from schemas.registry import feed

@@ -20,7 +20,7 @@ from pipelines.live.lot import gather
 from pipelines.live.pace import Pace
 from pipelines.live.stream import Stream
 from pipelines.live.tap import Messages
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from pipelines.sources.files import Limits
 from schemas import upkeep
 from schemas.city import City

@@ -55,7 +55,7 @@ def reference(settings: Settings, contract: Contract) -> dg.AssetsDefinition:
         group_name=contract.domain,
         kinds={"deltalake"},
         description=description(contract, "Loaded from the city's own file; one bad row refuses it."),
-        metadata=definition_metadata(contract, "reference") | {"uri": settings.references[name]},
+        metadata=definition_metadata(contract, "reference") | {"uri": settings.references[name].uri},
         code_version=str(contract.version),
     )
     def reference_asset() -> dg.MaterializeResult:

@@ -34,7 +34,9 @@ def gate_check(settings: Settings, layer: str, name: str) -> dg.AssetChecksDefin
         description="The contract's expectations of each day. Critical ones stop what comes after, others warn.",
     )
     def gate(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        results, before = verdicts.ask(settings, layer, name, days_of(context.run.tags))
+        asked, contract = days_of(context.run.tags), registry.table_contracts()[f"{layer}.{name}"]
+        partitions = None if asked is None else sorted({contract.partition_of(d) for d in asked})
+        results, before = verdicts.ask(settings, layer, name, partitions)
         days = sorted([*before, *(r.day for r in results)])
         return gate_result(results, days, [d for d, v in before.items() if v == "warning"])
 

@@ -43,8 +43,9 @@ def metric(settings: Settings, contract: Contract, partitions: dg.DailyPartition
         days = [date.fromisoformat(k) for k in context.partition_keys]
         changed = measure(settings.lake, settings.city, contract.name, days)
         for file in settings.lake.files("metrics", contract.name, changed):
-            if file.event_date:
-                context.add_asset_metadata({"dagster/partition_row_count": file.rows}, partition_key=file.event_date.isoformat())
+            # a month is kept under its first day, which need not be a day of the run
+            if file.event_date in days:
+                context.add_asset_metadata({"dagster/partition_row_count": file.rows}, partition_key=str(file.event_date))
         return dg.MaterializeResult(metadata={"days_changed": len(changed)})
 
     return metric_asset

@@ -27,7 +27,7 @@ class Settings:
 
     Attributes:
         sources: feed name -> its sources.
-        references: reference table -> uri of its file.
+        references: reference table -> the source it is read from.
         beam_options: passed to Beam untouched; empty runs in this process.
     """
 
@@ -35,7 +35,7 @@ class Settings:
     city: City
     lake: Lake
     sources: dict[str, tuple[Any, ...]]
-    references: dict[str, str]
+    references: dict[str, Any]
     limits: Any
     beam_options: tuple[str, ...] = ()
     stream: StreamSettings = field(default_factory=StreamSettings)
@@ -68,7 +68,7 @@ def load(path: Path | None = None, lake: str | None = None) -> Settings:
         SettingsError: where in the toml, what was found and what to do.
     """
     # the sources' grammar needs Polars; `citylake --help` does not come here
-    from pipelines.sources.block import parse
+    from pipelines.sources.declared import of_reference, parse
     from schemas.registry import feed, references
 
     path = locate(path)
@@ -92,7 +92,7 @@ def load(path: Path | None = None, lake: str | None = None) -> Settings:
         city=_city(_table("[city]", values.get("city", {}))),
         lake=Lake(_rooted(lake, Path.cwd()) if lake else _lake_root(values, base)),
         sources=sources,
-        references={n: _rooted(_text(f"[reference] {n}", u), base) for n, u in wanted.items()},
+        references={n: of_reference(references()[n], _text_or_table(f"[reference] {n}", v), base) for n, v in wanted.items()},
         limits=_limits(_table("[limits]", values.get("limits", {}))),
         beam_options=tuple(_text("[beam] options", o) for o in _table("[beam]", values.get("beam", {})).get("options", [])),
         stream=stream_settings(_table("[stream]", values.get("stream", {}))),
@@ -125,6 +125,10 @@ def _limits(values: Mapping[str, Any]) -> Any:
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise SettingsError(f"[limits] {key}", f"{value!r} is no positive whole number", "write bytes, or a ratio")
     return Limits(**values)
+
+
+def _text_or_table(where: str, value: Any) -> Any:
+    return value if isinstance(value, dict) else _text(where, value)
 
 
 def _rooted(uri: str, base: Path) -> str:

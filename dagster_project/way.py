@@ -58,7 +58,7 @@ def load_references(settings: Settings) -> dict[str, int]:
     from pipelines.reference import load
 
     known = registry.references()
-    return {n: load(settings.lake, settings.city, known[n], uri) for n, uri in settings.references.items()}
+    return {n: load(settings.lake, settings.city, known[n], source) for n, source in settings.references.items()}
 
 
 def land(
@@ -154,17 +154,17 @@ def build_metric(
     gates: bool,
     force: bool,
 ) -> None:
-    """Measure the days whose input changed, and gate them. A day that was blocked above is left as it was."""
+    """Measure the days whose input changed, and gate them. A partition with a day that was blocked above is left as it was."""
     from assets.measure import dependencies, measure
 
-    needs = dependencies(metric)
-    held = {day for table, day in built.blocked if table in needs or table.replace("raw.", "refined.") in needs}
-    days = [d for d in days if d not in held]
+    needs, kept_under = dependencies(metric), registry.metrics()[metric].partition_of
+    held = {kept_under(day) for table, day in built.blocked if table in needs or table.replace("raw.", "refined.") in needs}
+    days = [d for d in days if kept_under(d) not in held]
     with watch.task(f"measuring {metric}", len(days)) as advance:
         built.measured[metric] = measure(settings.lake, settings.city, metric, days, force)
         advance(len(days))
     if gates and days:
-        _gated(settings, "metrics", metric, (days[0], days[-1]), built, watch)
+        _gated(settings, "metrics", metric, (kept_under(days[0]), kept_under(days[-1])), built, watch)
 
 
 def refined_days(settings: Settings, first: date | None = None, last: date | None = None) -> list[date]:

@@ -4,14 +4,13 @@ A reference table is small and must be right: one bad row refuses the file, and 
 """
 
 import hashlib
-from pathlib import Path
 
 import polars as pl
 
 from pipelines.mapping import apply
-from pipelines.sources.block import parse
-from pipelines.sources.files import Limits, cut, find, open_binary
+from pipelines.sources.files import FileFound, Limits, cut, find, open_binary
 from pipelines.sources.plan import Todo
+from pipelines.sources.source import Source
 from pipelines.steps import Landing, decode, read
 from schemas import conform
 from schemas.city import City
@@ -20,20 +19,37 @@ from schemas.errors import SourceError
 from schemas.lake import Lake
 
 
-def load(lake: Lake, city: City, contract: Contract, uri: str) -> int:
-    """Replace a reference table by the file's rows; returns how many there are.
+def load(lake: Lake, city: City, contract: Contract, source: Source) -> int:
+    """Replace a reference table by the rows of its files; returns how many there are.
 
     Raises:
         SourceError: naming the first row the contract refuses.
     """
-    fmt = "parquet" if uri.endswith(".parquet") else "csv"
-    source = parse(contract, contract.name, {"uri": uri, "format": fmt}, Path.cwd())
     files = find(source)
     if not files:
-        raise SourceError(f"[reference] {contract.name}", f"{uri} names no file", "correct it in citylake.toml")
-    file = files[0]
+        raise SourceError(f"[reference] {contract.name}", f"{source.uri} names no file", "correct it in citylake.toml")
+    read_in = [_rows(lake, city, contract, source, file) for file in files]
+    rows = pl.concat(read_in).select(contract.names)
+    doubled = rows.filter(rows.select(pl.struct(list(contract.key)).is_duplicated()).to_series())
+    if doubled.height:
+        raise SourceError(
+            f"[reference] {contract.name}, {source.uri}",
+            f"the key {doubled.select(contract.key).row(0)} stands twice",
+            "keep one of the rows",
+        )
+    digest = hashlib.sha256()
+    for file in files:
+        with open_binary(file.uri) as handle:
+            digest.update(handle.read())
+    digest.update(f"{contract.version}".encode())
+    part = lake.write_part("reference", contract.name, None, digest.hexdigest()[:20], rows.sort(contract.key))
+    lake.replace_table("reference", contract.name, contract.arrow_schema("reference"), part)
+    return rows.height
+
+
+def _rows(lake: Lake, city: City, contract: Contract, source: Source, file: FileFound) -> pl.DataFrame:
     landing = Landing(lake, city, contract, source, Limits(), (Todo(file, "", 0, 0, ()),), file.received_at)
-    kept, faults = [], []
+    kept, faults = [pl.DataFrame(schema=contract.polars_schema())], []
     for split in cut(file, source, landing.limits):
         for chunk in read(split, landing):
             batch = decode(chunk, landing)
@@ -47,20 +63,8 @@ def load(lake: Lake, city: City, contract: Contract, uri: str) -> int:
     if found.height:
         first = found.row(0, named=True)
         raise SourceError(
-            f"[reference] {contract.name}, {uri} at byte {first['_position']}",
+            f"[reference] {contract.name}, {file.uri} at {first['_position']}",
             f"{first['code']} in {first['column']}: found {first['found']!r}, expected {first['expected']}",
             "correct the file; the lake keeps the table it has",
         )
-    rows = pl.concat(kept).select(contract.names) if kept else pl.DataFrame(schema=contract.polars_schema())
-    doubled = rows.filter(rows.select(pl.struct(list(contract.key)).is_duplicated()).to_series())
-    if doubled.height:
-        raise SourceError(
-            f"[reference] {contract.name}, {uri}",
-            f"the key {doubled.select(contract.key).row(0)} stands twice",
-            "keep one of the rows",
-        )
-    with open_binary(uri) as handle:
-        stem = hashlib.sha256(handle.read() + f"{contract.version}".encode()).hexdigest()[:20]
-    part = lake.write_part("reference", contract.name, None, stem, rows.sort(contract.key))
-    lake.replace_table("reference", contract.name, contract.arrow_schema("reference"), part)
-    return rows.height
+    return pl.concat([k.select(contract.names) for k in kept])

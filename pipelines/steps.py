@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipelines import mapping, progress
-from pipelines.formats import csv, json_documents, json_lines, parquet
+from pipelines import mapping, progress, told
+from pipelines.formats import csv, json_lines, kinds, parquet
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
 from pipelines.live.lot import Gathered, Lot, Origins
@@ -104,33 +105,49 @@ def decode(chunk: reading.Chunk | Split | Gathered, landing: Landing) -> Batch:
             group = pl.DataFrame(pl.from_arrow(pq.ParquetFile(handle).read_row_group(chunk.group)))
         decoded = parquet.decode(group, chunk.first_row, landing.source)
         uri, size = chunk.file.uri, chunk.end - chunk.start
+        decoded = told.of_file(decoded, landing.source, landing.contract, uri)
         return Batch(uri, uri, chunk.stem, size, chunk.file.received_at, landing.at, decoded)
-    lines = Lines(chunk.data, chunk.offset, landing.source.encoding)
-    if landing.source.format == "csv":
-        decoded = csv.decode(lines, landing.source, chunk.header)
-    else:
-        decoded = json_lines.decode(lines, landing.source, landing.contract)
     file = chunk.split.file
     origin = file.uri + (f"!{chunk.member}" if chunk.member else "")
-    _accounted(origin, lines.count, sum(f.height for f in decoded) + decoded.faults.height)
+    decoded = told.of_file(_of_bytes(chunk, landing, origin), landing.source, landing.contract, origin)
     stem = Split(file, chunk.offset, 0, member=chunk.member).stem
     size = len(chunk.data) or chunk.split.end - chunk.split.start
     return Batch(file.uri, origin, stem, size, file.received_at, landing.at, _with_breaks(decoded, chunk, landing.limits))
 
 
+def _of_bytes(chunk: reading.Chunk, landing: Landing, origin: str) -> Decoded:
+    source, contract = landing.source, landing.contract
+    if source.is_cut:
+        lines = Lines(chunk.data, chunk.offset, source.encoding)
+        by_line = (
+            csv.decode(lines, source, chunk.header) if source.format == "csv" else json_lines.decode(lines, source, contract)
+        )
+        _accounted(origin, lines.count, by_line.count)
+        return by_line
+    ends = np.array([len(chunk.data)] if chunk.data else [], np.int64)
+    return _of_documents(Lines.between(chunk.data, ends - len(chunk.data), ends), landing, origin)
+
+
+def _of_documents(documents: Lines, landing: Landing, origin: str) -> Decoded:
+    if documents.count == 0:
+        return Decoded((), documents=np.empty(0, np.int64))
+    decoded = kinds.module(landing.source.format).decode(documents, landing.source, landing.contract)
+    _accounted(origin, 0 if decoded.documents is None else len(decoded.documents), decoded.count)
+    return decoded
+
+
 def _of_messages(gathered: Gathered, landing: Landing) -> Batch:
-    lot, origins, data, source = gathered.lot, gathered.origins, gathered.data, landing.source
-    if source.format == "json":
-        data, starts, message = json_documents.lines(gathered.documents, source.records)
-        origins = replace(origins, starts=starts, message=message)
-    data, long = reading.without_long_lines(data, 0, landing.limits)
-    lines = Lines(data, 0, source.encoding)
-    decoded = json_lines.decode(lines, source, landing.contract)
-    _accounted(lot.origin, lines.count, sum(f.height for f in decoded) + decoded.faults.height)
-    if source.topic_names:
-        told = tuple(f.with_columns(origins.levels(source.topic_names, f["_position"])) for f in decoded)
-        decoded = replace(decoded, frames=told)
-    decoded = _with_long(decoded, long, landing.limits)
+    lot, origins, source = gathered.lot, gathered.origins, landing.source
+    long: tuple[int, ...] = ()
+    if source.is_cut:
+        data, long = reading.without_long_lines(gathered.data, 0, landing.limits)
+        lines = Lines(data, 0, source.encoding)
+        decoded = json_lines.decode(lines, source, landing.contract)
+        _accounted(lot.origin, lines.count, decoded.count)
+    else:
+        decoded = _of_documents(gathered.documents, landing, lot.origin)
+        origins = origins.of_rows(decoded.documents)
+    decoded = _with_long(told.of_messages(decoded, source, landing.contract, origins), long, landing.limits)
     return Batch(lot.origin, lot.origin, lot.stem, lot.bytes, lot.at, lot.at, decoded, origins, lot)
 
 
@@ -167,14 +184,14 @@ def _with_unseen(decoded: Decoded, found: pl.DataFrame) -> Decoded:
 
 def conform(batch: Batch, landing: Landing) -> Batch:
     """The contract's columns of the rows it keeps, and a fault for each of the others."""
-    contract, told = landing.contract, batch.origins
-    received_at: datetime | pl.Expr = batch.received_at if told is None else pl.col("_received_at")
+    contract, origins = landing.contract, batch.origins
+    received_at: datetime | pl.Expr = batch.received_at if origins is None else pl.col("_received_at")
     kept, found, taken, filtered = [], [batch.decoded.faults], batch.decoded.faults.height, 0
     for frame in batch.decoded:
         mapped = mapping.apply(frame, landing.source, contract)
         dated = mapped.rows.with_columns(landing.city.day(contract.starts_at()).alias("event_date"))
-        if told is not None:
-            dated = dated.with_columns(told.received_at(dated["_position"]))
+        if origins is not None:
+            dated = dated.with_columns(origins.received_at(dated["_position"]))
         good, bad = judge.split(dated, contract, received_at)
         kept.append(good)
         found += [mapped.faults, bad]

@@ -51,6 +51,16 @@ class Clock:
             return pl.Series(texts.name, [None] * texts.len(), pl.Datetime("us"))
         return texts.cast(pl.String).str.to_datetime(self.format, time_unit="us", strict=False)
 
+    def days(self, values: pl.Series) -> pl.Series:
+        """Calendar days of texts (2026-05-01, 20260501 or the pattern) or timestamps; null where a value is none."""
+        if values.dtype.is_temporal():
+            return values.cast(pl.Date)
+        texts = values.cast(pl.String)
+        if self.format != "iso":
+            return texts.str.to_date(self.format, strict=False)
+        dashed = texts.str.to_date("%Y-%m-%d", strict=False)
+        return dashed.zip_with(dashed.is_not_null(), texts.str.to_date("%Y%m%d", strict=False))
+
     def _epoch(self, values: pl.Series) -> pl.Series:
         number = values.cast(pl.Float64, strict=False) * EPOCHS[self.format]
         low, high = YEARS_68_TO_10000_US

@@ -33,6 +33,8 @@ class Column:
 
     Attributes:
         default: taken where the source has no such value; the column is then never null.
+        from_place: the row's place in its document (byte, row or entry) stands in where the source has no such value, so
+            that rows which share everything else stay apart, and the same document sent again says the same.
         formula: how a metric's column is computed, in words of the field.
     """
 
@@ -47,6 +49,7 @@ class Column:
     allowed: tuple[str, ...] | None = None
     pattern: str | None = None
     default: str | int | float | None = None
+    from_place: bool = False
     formula: str | None = None
 
     def check(self, where: str) -> None:
@@ -61,6 +64,8 @@ class Column:
             raise ContractError(place, f"bounds on a {self.kind}", "bounds belong to numbers")
         if (self.allowed or self.pattern) and self.kind != "string":
             raise ContractError(place, f"allowed values or pattern on a {self.kind}", "they belong to strings")
+        if self.from_place and (self.kind != "int" or self.default is not None):
+            raise ContractError(place, f"from_place on a {self.kind}, or beside a default", "a place is an int, and never absent")
         if self.privacy not in ("open", "forbidden"):
             raise ContractError(place, f"privacy class {self.privacy!r} has no treatment yet", "declare it open or leave it out")
 

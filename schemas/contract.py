@@ -3,15 +3,18 @@
 No dataset is named here, and no engine but Polars types: engines project contracts at the rim.
 """
 
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import pyarrow as pa
 
 from schemas.column import Column
 from schemas.errors import ContractError
+from schemas.health import Health
 
 Severity = Literal["critical", "warning"]
 
@@ -64,8 +67,12 @@ class Contract:
         interval: the column with the seconds a row covers; `stamped` tells which end the event time names.
         late_after: a row received later than this after its event counts as late; it is never refused for it.
         future_tolerance: a row dated later than this after its receipt is refused.
+        period: what one partition of a metric is about: a day, or a month, which is kept under its first day.
         lookback_days: days before the partition that a metric reads.
+        health: how the devices of a feed are judged by day.
         sources: standards and papers with edition, for feeds and metrics alike.
+        wire: what a source of a format ("gbfs") or of one type of it ("ngsi/ParkingSpot") need not say in citylake.toml:
+            the settings of its block, above all `columns`, which the block may override one by one.
     """
 
     name: str
@@ -85,9 +92,12 @@ class Contract:
     future_tolerance: timedelta = timedelta(minutes=10)
     earliest: date = date(2000, 1, 1)
     retention_days: int | None = None
+    period: Literal["day", "month"] = "day"
     lookback_days: int = 0
     described: Described | None = None
+    health: Health | None = None
     sources: tuple[str, ...] = field(default=())
+    wire: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         where = f"{self.layer} {self.name}"
@@ -106,6 +116,8 @@ class Contract:
                 raise ContractError(f"{where}, column {name}", "a key column is nullable", "set nullable=False")
         if self.layer == "feed" and not self.event_time:
             raise ContractError(where, "a feed without event_time", "name the column that dates a row")
+        if self.health is not None:
+            self.health.check(where, names, self.interval)
 
     def __getitem__(self, name: str) -> Column:
         return next(c for c in self.columns if c.name == name)
@@ -131,6 +143,21 @@ class Contract:
     def arrow_schema(self, layer: str) -> pa.Schema:
         """The Arrow schema of one layer's table, with doc and unit as field metadata."""
         return arrow(self.stage_columns(layer))
+
+    def partition_of(self, day: date) -> date:
+        """The `event_date` under which what is about a day is kept."""
+        return day.replace(day=1) if self.period == "month" else day
+
+    def days_of(self, partition: date) -> list[date]:
+        """The days that a partition is about."""
+        if self.period == "day":
+            return [partition]
+        return [partition.replace(day=n + 1) for n in range(monthrange(partition.year, partition.month)[1])]
+
+    def reads(self, partitions: Iterable[date]) -> list[date]:
+        """The days that partitions are made of, those they look back to included, sorted."""
+        back = range(self.lookback_days + 1)
+        return sorted({d - timedelta(days=k) for p in partitions for d in self.days_of(p) for k in back})
 
     def starts_at(self) -> pl.Expr:
         """The instant at which a row's interval begins; for point events, the event time.

@@ -108,6 +108,7 @@ def _facts(contract: Contract) -> list[tuple[str, str]]:
         ]
     if contract.layer != "reference":
         facts.append(("retention", f"{contract.retention_days} days" if contract.retention_days else "kept without limit"))
+    facts.append(("partition", "a month, under its first day" if contract.period == "month" else ""))
     facts.append(("reads back", f"{contract.lookback_days} days before its own" if contract.lookback_days else ""))
     return facts
 

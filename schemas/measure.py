@@ -14,7 +14,7 @@ NULL_REASON = Column(
     "null_reason",
     "string",
     "why the ratios are empty",
-    allowed=("no_data", "low_coverage", "no_count", "no_speed", "no_arrival"),
+    allowed=("no_data", "low_coverage", "no_count", "no_speed", "no_arrival", "out_of_service", "no_capacity", "no_docks"),
 )
 BIN_AT = Column("bin_at", "instant", "start of the bin", nullable=False)
 LOCAL_TIME = Column("local_time", "local_time", "wall-clock time of the bin's start", nullable=False)

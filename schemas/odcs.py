@@ -47,6 +47,7 @@ def project(contract: Contract) -> dict[str, Any]:
             stamped=contract.stamped if contract.interval else None,
             earliestDate=contract.earliest.isoformat() if contract.event_time else None,
             futureToleranceSeconds=contract.future_tolerance.total_seconds() if contract.event_time else None,
+            period=contract.period if contract.period != "day" else None,
             lookbackDays=contract.lookback_days or None,
             sources=list(contract.sources) or None,
         ),

@@ -17,6 +17,7 @@ class Code(StrEnum):
     WRONG_TYPE = "wrong_type"
     NOT_FINITE = "not_finite"
     NO_SUCH_LOCAL_TIME = "no_such_local_time"
+    UNKNOWN_UNIT = "unknown_unit"
     MISSING = "missing"
     OUT_OF_RANGE = "out_of_range"
     NOT_ALLOWED = "not_allowed"
@@ -30,11 +31,12 @@ MEANING: dict[Code, str] = {
     Code.UNREADABLE_FILE: "the file, or the rest of it, could not be read",
     Code.OVER_LIMIT: "a line, a nesting or a decompressed file is larger than the settings allow",
     Code.NOT_UTF8: "the bytes are not text in the declared encoding",
-    Code.MALFORMED: "the line is not a JSON object, or has the wrong number of fields",
+    Code.MALFORMED: "the row or document is not of its format: no JSON object, the wrong number of fields, broken XML",
     Code.FORBIDDEN_CONTENT: "the row carries content that must never be stored (redacted)",
     Code.WRONG_TYPE: "a value cannot be read as its column's type",
     Code.NOT_FINITE: "a number is NaN or infinite",
     Code.NO_SUCH_LOCAL_TIME: "a local time that the clocks skipped or repeated and the source does not settle",
+    Code.UNKNOWN_UNIT: "the row names a unit that cannot become the column's",
     Code.MISSING: "a required value is absent",
     Code.OUT_OF_RANGE: "a number is outside the column's bounds",
     Code.NOT_ALLOWED: "a value is not in the column's list",

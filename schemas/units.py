@@ -59,6 +59,41 @@ CONVERSIONS: dict[str, dict[str, Conversion]] = {
 }
 
 
+# what a row may call its unit: UN/CEFACT Recommendation 20 (revision 17) codes, and symbols; case matters in the codes
+NAMES: dict[str, tuple[str, ...]] = {
+    "km/h": ("KMH", "kmh", "kph"),
+    "mph": ("HM", "mi/h"),
+    "m/s": ("MTS", "mps"),
+    "knot": ("KNT", "kn", "kt"),
+    "share": ("C62", "1", "one"),
+    "percent": ("P1", "%"),
+    "permille": ("NX", "‰"),
+    "kWh": ("KWH",),
+    "Wh": ("WHR",),
+    "MWh": ("MWH",),
+    "MJ": ("3B",),
+    "W": ("WTT",),
+    "kW": ("KWT",),
+    "MW": ("MAW",),
+    "veh": ("C62", "1", "one", "vehicles", "E50"),
+    "veh/h": ("vehicles/h", "vph"),
+    "s": ("SEC", "sec"),
+    "ms": ("C26",),
+    "min": ("MIN",),
+    "h": ("HUR", "hr"),
+    "m": ("MTR",),
+    "km": ("KMT",),
+    "ft": ("FOT",),
+    "mi": ("SMI",),
+    "deg": ("DD", "°"),
+}
+
+
+def called(unit: str) -> list[str]:
+    """What rows may call a unit: its name here, its code, its symbols."""
+    return [unit, *NAMES.get(unit, ())]
+
+
 def conversion(lake_unit: str | None, incoming: str | None) -> Conversion | None:
     """The conversion from `incoming` to `lake_unit`, or None where there is none."""
     if incoming is None or incoming == lake_unit:

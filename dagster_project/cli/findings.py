@@ -110,7 +110,8 @@ def _disk(settings: "Settings") -> Iterator[Finding]:
 
 def _storage(settings: "Settings") -> Iterator[Finding]:
     """Credentials, where anything is on S3."""
-    uris = [settings.lake.root, *settings.references.values(), *(s.uri for ss in settings.sources.values() for s in ss)]
+    sources = [*settings.references.values(), *(s for ss in settings.sources.values() for s in ss)]
+    uris = [settings.lake.root, *(s.uri for s in sources)]
     if any(map(is_remote, uris)):
         options = s3_options()
         endpoint = options.get("aws_endpoint_url", "AWS")
@@ -160,7 +161,7 @@ def _half_files(settings: "Settings") -> Iterator[Finding]:
 
 def _references(settings: "Settings") -> Iterator[Finding]:
     loaded = {name for layer, name in settings.lake.tables() if layer == "reference"}
-    for name, uri in settings.references.items():
+    for name, uri in ((n, r.uri) for n, r in settings.references.items()):
         there = is_remote(uri) or Path(uri).is_file()
         state = "loaded" if name in loaded else "not loaded yet"
         yield _finding(

@@ -6,6 +6,7 @@ Typed columns of the contract do not belong here (`pipelines.mapping`).
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 
 from schemas.conform import FAULT_COLUMNS, no_faults
@@ -20,11 +21,18 @@ class Decoded:
         frames: wire columns, typed or text, each with `_position`; one frame per way a row was read.
         faults: rows that are no rows.
         payloads: the untouched rows at given positions, as text.
+        documents: of rows of documents, which document each is of, by number of the row; the positions are these numbers.
     """
 
     frames: tuple[pl.DataFrame, ...]
     faults: pl.DataFrame = field(default_factory=no_faults)
     payloads: Callable[[pl.Series], pl.Series] = lambda positions: pl.Series("payload", [""] * positions.len())
+    documents: np.ndarray | None = None
+
+    @property
+    def count(self) -> int:
+        """Rows decoded and rows refused."""
+        return sum(f.height for f in self.frames) + self.faults.height
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         return iter(self.frames)

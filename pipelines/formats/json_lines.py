@@ -38,9 +38,9 @@ def leaf_types(source: Source, contract: Contract) -> dict[str, pl.DataType]:
     out: dict[str, pl.DataType] = {}
     for field in source.fields:
         kind = contract[field.target].kind
-        plain = len(field.wire) == 1 and not field.values and not any(isinstance(n, str) for n in field.nulls)
+        plain = len(field.wire) == 1 and not (field.values or field.pattern or any(isinstance(n, str) for n in field.nulls))
         number = {"int": pl.Int64(), "float": pl.Float64()}.get(kind)
-        if kind == "int" and field.unit not in (None, contract[field.target].unit):
+        if kind == "int" and (field.unit not in (None, contract[field.target].unit) or field.unit_from):
             number = pl.Float64()
         if kind == "instant" and field.format in EPOCHS:
             number = pl.Int64()

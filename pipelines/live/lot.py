@@ -5,7 +5,7 @@ When a batch is closed is said by `reader`; what its bytes mean by the formats.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -64,6 +64,15 @@ class Origins:
     positions: np.ndarray
     received_us: np.ndarray
     topics: Sequence[str] | None = None
+
+    def of_rows(self, documents: np.ndarray) -> "Origins":
+        """The same, asked by number of the row: `documents` says of which stretch each row is."""
+        return replace(self, starts=np.arange(len(documents)), message=self.message[documents])
+
+    def within(self, rows: pl.Series) -> np.ndarray:
+        """The byte at which each row begins in its message."""
+        begins = self.starts[np.searchsorted(self.starts, rows.to_numpy(), side="right") - 1]
+        return rows.to_numpy() - begins
 
     def _of(self, rows: pl.Series) -> np.ndarray:
         return self.message[np.searchsorted(self.starts, rows.to_numpy(), side="right") - 1]

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.formats import csv, parquet
+from pipelines.formats import csv, kinds, parquet
 from pipelines.sources.source import Source
 from schemas.errors import SourceError
 from schemas.storage import is_remote, s3_options
@@ -31,12 +31,14 @@ class Limits:
         line_bytes: a longer line is refused.
         ratio: decompressed over compressed bytes above which a file is a bomb.
         decompressed_bytes: of one file or member.
+        document_bytes: of one file or member whose format is read whole.
     """
 
     chunk_bytes: int = 24 << 20
     line_bytes: int = 1 << 20
     ratio: int = 200
     decompressed_bytes: int = 64 << 30
+    document_bytes: int = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -145,11 +147,13 @@ def cut(file: FileFound, source: Source, limits: Limits, start: int = 0) -> list
         return [
             Split(file, first, first + rows, header, first_row=first, group=i) for i, (first, rows) in enumerate(groups) if rows
         ]
+    if not source.is_cut and getattr(kinds.module(source.format), "ARCHIVES", False):  # the format is an archive itself
+        return [Split(file, 0, file.size)]
     with open_binary(file.uri) as handle:
         head = handle.read(min(limits.line_bytes, 1 << 18))
         zipped = head.startswith(b"PK\x03\x04") and (file.uri.lower().endswith(".zip") or zipfile.is_zipfile(handle))
     compression = "gzip" if head.startswith(b"\x1f\x8b\x08") else "zip" if zipped else ""
-    if compression:
+    if compression or not source.is_cut:
         return [Split(file, 0, file.size, compression=compression)]
     newline, first_line = line_ends(head)
     header = csv.read_header(first_line, source) if source.format == "csv" else ()

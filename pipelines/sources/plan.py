@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from pipelines.sources.files import FileFound, Limits, Split, app_id, cut, find, open_binary
-from pipelines.sources.source import Source
+from pipelines.sources.source import TOLD, Source
 from schemas.contract import Contract
 from schemas.lake import Lake
 
@@ -127,11 +127,13 @@ def _lacking(contract: Contract, source: Source, splits: tuple[Split, ...]) -> s
         return f"no column {absent[0]!r} to keep; it has {', '.join(header)[:200]}" if absent else ""
     asked = pl.sql_expr(source.where).meta.root_names() if source.where else []
     for name in asked:
-        if name not in header:
+        if name not in (*header, *TOLD):
             return f"no column {name!r} for the row filter; it has {', '.join(header)[:200]}"
     for field in source.fields:
         column = contract[field.target]
-        absent = [w for w in field.wire if w not in header]
-        if absent and not column.nullable and column.default is None:
+        absent = [w for w in field.wire if w not in (*header, *TOLD)]
+        if field.combine == "first" and len(absent) < len(field.wire):
+            continue
+        if absent and field.default is None and not column.from_place and not column.nullable and column.default is None:
             return f"no column {absent[0]!r} for {column.name}; it has {', '.join(header)[:200]}"
     return ""

@@ -1,4 +1,4 @@
-"""Bytes of a split as whole lines, chunk by chunk; gzip and zip bounded against bombs.
+"""Bytes of a split as whole lines, chunk by chunk, or as a document; gzip and zip bounded against bombs.
 
 Which splits there are is `files`; what a line says is the formats'.
 """
@@ -16,11 +16,13 @@ from schemas.errors import SourceError
 
 STEP = 1 << 20
 PEEK = 1 << 16
+BROKEN = (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+"""What a compressed file that is none raises."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Whole lines of a split.
+    """Whole lines of a split, or a document.
 
     Attributes:
         offset: position of the first byte in the (decompressed) source.
@@ -39,9 +41,12 @@ class Chunk:
 
 
 def chunks(split: Split, source: Source, limits: Limits) -> Iterator[Chunk]:
-    """The chunks of a split of lines."""
+    """The chunks of a split of lines; of documents each is one."""
     if split.broken:
         yield Chunk(split, b"", split.start, broken=split.broken)
+        return
+    if not source.is_cut:
+        yield from _documents(split, limits)
         return
     if not split.compression:
         yield _range(split, limits)
@@ -49,6 +54,28 @@ def chunks(split: Split, source: Source, limits: Limits) -> Iterator[Chunk]:
     try:
         for member, stream in _gzip(split) if split.compression == "gzip" else _zip(split):
             yield from _stream(split, member, stream, source, limits)
+    except zipfile.BadZipFile as error:
+        yield Chunk(split, b"", 0, broken=str(error))
+
+
+def _documents(split: Split, limits: Limits) -> Iterator[Chunk]:
+    """Each file or member whole. One that is too large, or broken, gives no bytes but the reason."""
+    members: Iterator[tuple[str, Bytes]] = iter([("", _plain(split))])
+    if split.compression:
+        members = _gzip(split) if split.compression == "gzip" else _zip(split)
+    try:
+        for member, pieces in members:
+            held, broken, over = bytearray(), None, False
+            try:
+                for piece, compressed in pieces:
+                    held += piece
+                    bomb = len(held) > 64 * STEP and len(held) > limits.ratio * compressed
+                    if bomb or len(held) > min(limits.document_bytes, limits.decompressed_bytes):
+                        broken, over = f"{len(held)} bytes or more out of {compressed}", True
+                        break
+            except BROKEN as error:
+                broken = " ".join(str(error).split())[:200] or type(error).__name__
+            yield Chunk(split, b"" if broken else bytes(held), 0, (), member, broken, over)
     except zipfile.BadZipFile as error:
         yield Chunk(split, b"", 0, broken=str(error))
 
@@ -123,6 +150,14 @@ Bytes = Iterator[tuple[bytes, int]]
 """Decompressed pieces, each with the compressed bytes read so far."""
 
 
+def _plain(split: Split) -> Bytes:
+    with open_binary(split.file.uri) as handle:
+        read = 0
+        while piece := handle.read(STEP):
+            read += len(piece)
+            yield piece, read
+
+
 def _gzip(split: Split) -> Iterator[tuple[str, Bytes]]:
     def pieces() -> Bytes:
         with open_binary(split.file.uri) as handle:
@@ -185,7 +220,7 @@ def _stream(split: Split, member: str, pieces: Bytes, source: Source, limits: Li
             elif len(held) > limits.chunk_bytes + limits.line_bytes:
                 broken, over = f"a line of more than {len(held)} bytes", True
                 break
-    except (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except BROKEN as error:
         broken = " ".join(str(error).split())[:200] or type(error).__name__
     if first:
         newline, header, skip = _opening(bytes(held[: limits.line_bytes]), source)

@@ -9,7 +9,11 @@ from typing import Any, Literal
 
 import polars as pl
 
-FORMATS = ("json_lines", "csv", "parquet", "json")
+from pipelines.formats.kinds import CUT
+
+TOLD = ("_file", "_place")
+"""Wire names that the landing itself fills: the file's or member's name, and the row's number or byte in its document."""
+COMBINE = ("join", "first", "sum", "difference", "elapsed")
 TOPIC = re.compile(r"topic(_[1-9]\d?)?")
 """Wire names that a message's topic fills: all of it, or one of its levels, counted from 1."""
 EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
@@ -23,6 +27,11 @@ class Field:
         wire: incoming names; several are joined (identifiers, date and time in two columns).
         format: of times: "iso", "epoch_s", "epoch_ms", "epoch_us", or a strftime pattern.
         values: incoming text to the contract's own.
+        combine: what several names make: joined texts, the first that is there, a sum, a difference (the first less the
+            second), or the seconds elapsed from the first instant to the second.
+        default: stands in where the source has no value, in the same unit.
+        pattern: a regular expression; its first group is the value.
+        unit_from: incoming name that says each row's unit; where it is silent `unit` holds.
         hash: the (joined) text is replaced by the first 32 digits of its SHA-256: an identifier without content.
     """
 
@@ -36,6 +45,10 @@ class Field:
     values: tuple[tuple[str, str], ...] = ()
     join: str = "|"
     hash: bool = False
+    combine: Literal["join", "first", "sum", "difference", "elapsed"] = "join"
+    default: str | int | float | bool | None = None
+    pattern: str | None = None
+    unit_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,7 @@ class Source:
     """A checked source block. Picklable: it travels to Beam workers.
 
     Attributes:
+        type: which of the kinds of thing in a stream is meant, where its format knows several.
         live: how the broker is reached, as the module of its kind checked it; None for files.
         records: path of keys to the array of rows within a JSON document; none where the document is the row, or the array.
     """
@@ -59,7 +73,7 @@ class Source:
     feed: str
     name: str
     uri: str
-    format: Literal["json_lines", "csv", "parquet", "json"]
+    format: str
     fields: tuple[Field, ...]
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -74,6 +88,12 @@ class Source:
     stamped: Literal["start", "end"] | None = None
     live: Any = None
     records: tuple[str, ...] = ()
+    type: str | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its files can be read in ranges; other files are documents, read whole."""
+        return self.format in CUT
 
     @property
     def topic_names(self) -> tuple[str, ...]:
@@ -84,4 +104,5 @@ class Source:
     def wire_names(self) -> tuple[str, ...]:
         """Every incoming name that the fields and the row filter ask for, once each, in order."""
         filtered = pl.sql_expr(self.where).meta.root_names() if self.where else []
-        return tuple(dict.fromkeys([*(w for f in self.fields for w in f.wire), *filtered]))
+        units = [f.unit_from for f in self.fields if f.unit_from]
+        return tuple(dict.fromkeys([*(w for f in self.fields for w in f.wire), *units, *filtered]))

@@ -15,7 +15,7 @@ import typer
 from assets.relations import connect, inputs
 from dagster_project import settings, way
 from dagster_project.cli import app
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from schemas import ledger, registry
 from schemas.city import City
 from schemas.contract import Contract

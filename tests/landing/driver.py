@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines import commit, steps
 from pipelines.run import land as land_with_beam
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from pipelines.sources.files import Limits
 from pipelines.sources.plan import Plan, plan
 from schemas import ledger

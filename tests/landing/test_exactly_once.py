@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import commit, steps
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from pipelines.sources.files import Limits
 from pipelines.sources.plan import plan
 from schemas.registry import feed
@@ -24,7 +24,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from pipelines.run import land
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from pipelines.sources.files import Limits
 from schemas.city import City
 from schemas.lake import Lake

@@ -17,7 +17,7 @@ from pipelines.live import desk
 from pipelines.live.lot import gather
 from pipelines.live.reader import app_id
 from pipelines.live.tap import Messages
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from pipelines.sources.files import Limits
 from schemas import ledger
 from schemas.city import City

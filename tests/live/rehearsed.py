@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.live.desk import Committed
 from pipelines.live.pace import Pace
 from pipelines.live.stream import Stream
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from schemas import ledger
 from schemas.city import City
 from schemas.lake import Lake

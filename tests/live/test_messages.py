@@ -131,13 +131,12 @@ def test_a_batch_without_rows_moves_on_all_the_same(tmp_path: Path) -> None:
     [
         ({"uri": "replay://x", "format": "csv"}, "csv"),
         ({"uri": "replay://x", "format": "json_lines", "append_only": True}, "broker is no file"),
-        ({"uri": "inbox/*.json", "format": "json"}, "json"),
         ({"uri": "amqp://x", "format": "json"}, "unknown scheme"),
     ],
 )
 def test_what_a_live_source_cannot_be(tmp_path: Path, block: dict, found: str) -> None:
     Belt(tmp_path, FEED)
-    from pipelines.sources.block import parse
+    from pipelines.sources.declared import parse
     from schemas.registry import feed
 
     with pytest.raises(SettingsError, match=found):

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.live.pace import Pace
 from pipelines.live.stream import Stream
-from pipelines.sources.block import parse
+from pipelines.sources.declared import parse
 from schemas.errors import LakeError, SourceError
 from schemas.lake import Lake
 from tests.live import rehearsal

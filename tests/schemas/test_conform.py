@@ -155,6 +155,8 @@ VALUES = {
     "instant": st.none()
     | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(lambda t: t.replace(tzinfo=UTC))
     | st.integers(-10, 20).map(lambda m: NOW + timedelta(minutes=m)),
+    "bool": st.none() | st.booleans(),
+    "date": st.none() | st.dates(),
 }
 
 
