@@ -13,6 +13,7 @@ from importlib.resources import files
 import sqlglot
 from sqlglot import exp
 
+from assets import health
 from schemas.errors import CitylakeError
 
 LEDGER = "ledger"
@@ -28,7 +29,7 @@ class Query:
     Attributes:
         tables: `layer.name` of the lake tables it reads itself, and `ledger`.
         views: shared views it reads, without `views.`.
-        macros: formulas of `assets/macros.sql` it uses.
+        macros: formulas of `assets/macros.sql` it uses, and those that these use.
         thresholds: names of the limits it judges by, through macros too.
     """
 
@@ -41,21 +42,35 @@ class Query:
 
 @cache
 def macros() -> dict[str, str]:
-    """The statements of `assets/macros.sql` by macro name, in order."""
+    """The statements of `assets/macros.sql` by macro name, in order, and those made from contracts."""
     text = (files("assets") / "macros.sql").read_text(encoding="utf-8")
-    return {m[1]: m[0] for m in re.finditer(r"^CREATE MACRO (\w+).*?;$", text, re.M | re.S)}
+    return {m[1]: m[0] for m in re.finditer(r"^CREATE MACRO (\w+).*?;$", text, re.M | re.S)} | health.macros()
+
+
+@cache
+def _with_theirs(names: frozenset[str]) -> frozenset[str]:
+    """Macros, and those that they use themselves."""
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += [m for m in macros() if m != name and re.search(rf"\b{m}\(", macros()[name])]
+    return frozenset(found)
 
 
 @cache
 def query(folder: str, name: str) -> Query:
-    """The SQL file `assets/<folder>/<name>.sql`, parsed."""
+    """The SQL file `assets/<folder>/<name>.sql`, or where there is none the view that contracts make, parsed."""
     where = f"assets/{folder}/{name}.sql"
     place = files("assets") / folder / f"{name}.sql"
-    if not place.is_file():
+    made = health.view(name) if folder == "views" and not place.is_file() else None
+    if made is None and not place.is_file():
         raise CitylakeError(
             where, "there is no such file", "write it: one SELECT that returns the contract's columns and event_date"
         )
-    text = place.read_text(encoding="utf-8")
+    text = made or place.read_text(encoding="utf-8")
     try:
         tree = sqlglot.parse_one(text, read="duckdb")
     except sqlglot.errors.ParseError as error:
@@ -65,7 +80,7 @@ def query(folder: str, name: str) -> Query:
     unknown = sorted({db for db, _ in found} - {"", *layers})
     if unknown:
         raise CitylakeError(where, f"it reads schema {unknown[0]!r}", f"read {', '.join(layers)}")
-    used = frozenset(f.name.lower() for f in tree.find_all(exp.Anonymous)) & set(macros())
+    used = _with_theirs(frozenset(f.name.lower() for f in tree.find_all(exp.Anonymous)) & set(macros()))
     limits = (re.findall(r"\bthreshold\('(\w+)'\)", said) for said in (text, *(macros()[m] for m in used)))
     return Query(
         text=text,

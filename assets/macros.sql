@@ -27,3 +27,45 @@ CREATE MACRO level_of_service(density) AS
         WHEN density <= threshold('los_e_max_pc_km_lane') THEN 'E'
         ELSE 'F'
     END;
+
+-- Whether what was observed in a bin carries its ratios.
+CREATE MACRO is_carried(n, coverage_share) AS n > 0 AND coverage_share >= threshold('coverage_min_share');
+
+-- The first reason that leaves ratios of traffic empty.
+CREATE MACRO traffic_null_reason(n, coverage_share, volume_veh, space_kmh) AS
+    CASE
+        WHEN n = 0 THEN 'no_data'
+        WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
+        WHEN volume_veh IS NULL THEN 'no_count'
+        WHEN space_kmh IS NULL THEN 'no_speed'
+    END;
+
+-- Ratios of traffic at a detector from the parts of its bin, to be unnested; where they are not carried all are empty.
+CREATE MACRO traffic_ratios(is_carried, seconds, volume_veh, space_kmh, time_kmh, occupancy, lanes, effective_length_m) AS {
+    'flow_veh_h': CASE WHEN is_carried THEN volume_veh * 3600 / seconds END,
+    'space_mean_speed_kmh': CASE WHEN is_carried THEN space_kmh END,
+    'time_mean_speed_kmh': CASE WHEN is_carried THEN time_kmh END,
+    'occupancy_share': CASE WHEN is_carried THEN occupancy END,
+    'density_veh_km': CASE WHEN is_carried THEN volume_veh * 3600 / seconds / space_kmh END,
+    'density_occupancy_veh_km': CASE WHEN is_carried THEN 1000 * occupancy / effective_length_m END,
+    'level_of_service': CASE WHEN is_carried THEN level_of_service(volume_veh * 3600 / seconds / space_kmh / lanes) END
+};
+
+-- Incidents, California algorithm 7 (Payne and Tignor 1978). Occupancy of a minute: its lanes weighted by the time they were
+-- measured, else lane 0, the whole carriageway.
+CREATE MACRO minute_occupancy(lane, occupancy, interval_s) AS coalesce(
+    sum(exact(occupancy * interval_s)) FILTER (WHERE lane > 0) / CAST(sum(interval_s) FILTER (WHERE lane > 0) AS DOUBLE),
+    sum(exact(occupancy * interval_s)) FILTER (WHERE lane = 0) / CAST(sum(interval_s) FILTER (WHERE lane = 0) AS DOUBLE)
+);
+
+-- Seconds of detector lanes behind that occupancy, and how many lanes these are.
+CREATE MACRO minute_observed_s(lane, interval_s) AS coalesce(sum(interval_s) FILTER (WHERE lane > 0), sum(interval_s));
+CREATE MACRO minute_lanes(lane) AS greatest(bit_count(bit_or(1::BIGINT << lane) FILTER (WHERE lane > 0)), 1);
+
+-- OCCRDF: how much emptier the road is downstream, in shares of the occupancy upstream.
+CREATE MACRO relative_drop(upstream, downstream) AS (upstream - downstream) / nullif(upstream, 0);
+
+-- An incident is tentative where OCCDF, OCCRDF and DOCC pass T1, T2 and T3, and lasts while OCCRDF passes T2.
+CREATE MACRO is_tentative(upstream, downstream, t1, t2, t3) AS
+    upstream - downstream >= t1 AND relative_drop(upstream, downstream) >= t2 AND downstream <= t3;
+CREATE MACRO is_lasting(upstream, downstream, t2) AS coalesce(relative_drop(upstream, downstream) >= t2, false);

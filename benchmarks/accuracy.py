@@ -31,6 +31,7 @@ WHOLE = {"estimated_kwh": "energy_kwh", "delay_veh_h": "vehicle_h"}
 """Parts that are judged against their whole: of a few estimated readings one is much, and delay is a small difference."""
 
 BOUNDS = {
+    "bike_availability": 0.5,
     "traffic_15min": 0.5,
     "traffic_hourly": 0.35,
     "energy_load_30min": 0.5,

@@ -18,8 +18,9 @@ parts AS (
             FILTER (WHERE NOT is_closed AND capacity > 0 AND occupied >= capacity * threshold('parking_full_min_share'))
             AS full_us,
         max(occupied) FILTER (WHERE NOT is_closed) AS occupied_max,
-        sum(greatest(change, 0)) AS arrivals,
-        sum(greatest(-change, 0)) AS departures
+        -- greatest() passes over NULL: a change that is not known must stay so.
+        sum(CASE WHEN change IS NOT NULL THEN greatest(change, 0) END) AS arrivals,
+        sum(CASE WHEN change IS NOT NULL THEN greatest(-change, 0) END) AS departures
     FROM views.parking_spells
     GROUP BY ALL
 ),

@@ -1,73 +1,7 @@
 -- sensor_health_daily: the tests, their order and their sources are in schemas/metrics/sensor_health_daily.py.
 WITH
--- Detectors: a flow is high when its lanes could not pass it; lane 0 stands for all lanes that the reference table gives.
-detector_rows AS (
-    SELECT
-        t.event_date,
-        'traffic_flow' AS feed,
-        t.sensor_id,
-        t.lane::VARCHAR AS channel,
-        epoch_us(t.observed_at) AS at_us,
-        t.interval_s,
-        t.interval_s * coalesce(t.observed_share, 1.0) AS observed_s,
-        hour(t.local_time) >= threshold('health_window_start_h') AND hour(t.local_time) < threshold('health_window_end_h') AS is_judged,
-        -- The finest of what was measured: an occupancy or a speed hardly repeats by chance, a count often does.
-        coalesce(t.occupancy_share, t.mean_speed_kmh, t.vehicle_count) AS value,
-        CASE
-            WHEN t.vehicle_count IS NOT NULL OR t.occupancy_share IS NOT NULL
-                THEN coalesce(t.vehicle_count, 0) = 0 AND coalesce(t.occupancy_share, 0) = 0
-        END AS is_zero,
-        coalesce(t.occupancy_share > threshold('health_high_occupancy_share'), false)
-        OR coalesce(
-            t.vehicle_count * 3600.0 / t.interval_s
-            > threshold('health_high_flow_veh_h_lane') * CASE WHEN t.lane = 0 THEN s.lanes ELSE 1 END,
-            false
-        ) AS is_high,
-        t.vehicle_count = 0 AND t.occupancy_share > 0 AS has_occupancy_only,
-        t.vehicle_count > 0 AND t.occupancy_share = 0 AS has_flow_only,
-        t.vehicle_count IS NOT NULL AND t.occupancy_share IS NOT NULL AS has_both,
-        t._corrections AS corrections
-    FROM refined.traffic_flow AS t
-    JOIN days AS d USING (event_date)
-    LEFT JOIN views.sensors_by_day AS s ON s.event_date = t.event_date AND s.sensor_id = t.sensor_id
-),
--- Meters are judged over the whole day; a reading of quality 'missing' is none.
-readings AS (
-    SELECT r.*, r.energy_kwh * 3600 / r.interval_s AS load_kw
-    FROM refined.meter_readings AS r
-    JOIN days AS d USING (event_date)
-    WHERE r.quality <> 'missing'
-),
-third_peaks AS (
-    SELECT event_date, meter_id, register, max(load_kw, 3)[3] AS third_kw
-    FROM readings
-    GROUP BY ALL
-),
-meter_rows AS (
-    SELECT
-        r.event_date,
-        'meter_readings' AS feed,
-        r.meter_id AS sensor_id,
-        r.register AS channel,
-        epoch_us(r.ended_at) AS at_us,
-        r.interval_s,
-        r.interval_s::DOUBLE AS observed_s,
-        true AS is_judged,
-        r.energy_kwh AS value,
-        r.energy_kwh = 0 AS is_zero,
-        coalesce(r.load_kw - p.third_kw > threshold('health_meter_spike_ratio') * p.third_kw AND p.third_kw > 0, false) AS is_high,
-        CAST(NULL AS BOOLEAN) AS has_occupancy_only,
-        CAST(NULL AS BOOLEAN) AS has_flow_only,
-        false AS has_both,
-        r._corrections AS corrections
-    FROM readings AS r
-    JOIN third_peaks AS p USING (event_date, meter_id, register)
-),
-samples AS (
-    SELECT * FROM detector_rows
-    UNION ALL
-    SELECT * FROM meter_rows
-),
+-- The rows of every feed that declares health, made from its contract (assets/health.py).
+samples AS (SELECT * FROM views.health_rows),
 -- One pass over the rows: counts per channel and interval.
 channels AS (
     SELECT
@@ -79,6 +13,7 @@ channels AS (
         is_judged,
         count(*) AS n,
         sum(exact(observed_s)) AS observed_s,
+        max(judged_s) AS judged_s,
         count(is_zero) AS zero_known_n,
         count(*) FILTER (WHERE is_zero) AS zero_n,
         count(*) FILTER (WHERE is_high) AS high_n,
@@ -86,16 +21,16 @@ channels AS (
         count(*) FILTER (WHERE has_flow_only) AS flow_only_n,
         count(*) FILTER (WHERE has_both) AS both_n,
         count(corrections) AS corrected_n,
-        count(*) FILTER (WHERE contains(corrections, 'clock')) AS clock_n,
+        count(*) FILTER (WHERE is_clock_off OR contains(corrections, 'clock')) AS clock_n,
         count(*) FILTER (WHERE contains(corrections, ' x ')) AS unit_n
     FROM samples
     GROUP BY ALL
 ),
 -- How often each value occurred, for the entropy and to know which values can be a long run at all.
 value_counts AS (
-    SELECT event_date, feed, sensor_id, channel, value, count(*) AS c
+    SELECT event_date, feed, sensor_id, channel, value, count(*) AS c, max(interval_s) AS interval_s
     FROM samples
-    WHERE is_judged
+    WHERE is_judged AND value IS NOT NULL
     GROUP BY ALL
 ),
 entropies AS (
@@ -111,12 +46,11 @@ entropies AS (
     )
     GROUP BY event_date, feed, sensor_id
 ),
--- Only a value that occurs more often than the longest run allowed can be stuck, so that few channels are put in order.
+-- Only a value that would be stuck if all its rows were one run can be, so that few channels are put in order.
 suspects AS (
     SELECT event_date, feed, sensor_id, channel, value
     FROM value_counts
-    WHERE value <> 0
-        AND c > CASE feed WHEN 'meter_readings' THEN threshold('health_meter_constant_run_rows') ELSE threshold('health_constant_run_rows') END
+    WHERE value <> 0 AND health_is_constant(feed, c, interval_s)
 ),
 numbered AS (
     SELECT
@@ -126,6 +60,7 @@ numbered AS (
         s.channel,
         s.value,
         s.at_us,
+        s.interval_s,
         row_number() OVER (PARTITION BY s.event_date, s.feed, s.sensor_id, s.channel ORDER BY s.at_us) AS position
     FROM samples AS s
     SEMI JOIN suspects USING (event_date, feed, sensor_id, channel)
@@ -133,7 +68,7 @@ numbered AS (
 ),
 -- Rows of one value that follow each other have the same difference between the two numberings.
 runs AS (
-    SELECT event_date, feed, sensor_id, channel, value, run, count(*) AS length
+    SELECT event_date, feed, sensor_id, channel, value, run, count(*) AS length, max(interval_s) AS interval_s
     FROM (
         SELECT
             n.*,
@@ -146,7 +81,7 @@ runs AS (
 constants AS (
     SELECT event_date, feed, sensor_id, sum(length) AS constant_n
     FROM runs
-    WHERE length > CASE feed WHEN 'meter_readings' THEN threshold('health_meter_constant_run_rows') ELSE threshold('health_constant_run_rows') END
+    WHERE health_is_constant(feed, length, interval_s)
     GROUP BY ALL
 ),
 -- The device's usual interval is the one of most rows, the shorter one where two tie (an interval is at most 86400 s).
@@ -157,6 +92,7 @@ devices AS (
         sensor_id,
         count(DISTINCT channel) AS channels,
         arg_max(interval_s, interval_rows * 100000 - interval_s) AS usual_interval_s,
+        max(judged_s) AS judged_s,
         sum(n) FILTER (WHERE is_judged) AS n,
         sum(observed_s) FILTER (WHERE is_judged) AS observed_s,
         sum(zero_known_n) FILTER (WHERE is_judged) AS zero_known_n,
@@ -171,11 +107,6 @@ devices AS (
     FROM (SELECT *, sum(n) OVER (PARTITION BY event_date, feed, sensor_id, interval_s) AS interval_rows FROM channels)
     GROUP BY event_date, feed, sensor_id
 ),
-known AS (
-    SELECT event_date, 'traffic_flow' AS feed, sensor_id, district, is_installed FROM views.sensors_by_day
-    UNION ALL
-    SELECT event_date, 'meter_readings' AS feed, meter_id AS sensor_id, district, is_installed FROM views.meters_by_day
-),
 -- Every device that said something, and every installed one that said nothing.
 statistics AS (
     SELECT
@@ -184,12 +115,8 @@ statistics AS (
         sensor_id,
         coalesce(k.district, 'unknown') AS district,
         CAST(coalesce(v.n, 0) AS BIGINT) AS n,
-        CASE feed
-            WHEN 'meter_readings' THEN d.seconds
-            ELSE (threshold('health_window_end_h') - threshold('health_window_start_h')) * 3600
-        END AS judged_s,
-        CAST(round(coalesce(judged_s * v.channels / v.usual_interval_s, 0)) AS BIGINT) AS expected_n,
-        least(coalesce(CAST(v.observed_s AS DOUBLE) / (judged_s * v.channels), 0), 1) AS coverage_share,
+        CAST(round(coalesce(v.judged_s * v.channels / v.usual_interval_s, 0)) AS BIGINT) AS expected_n,
+        least(coalesce(CAST(v.observed_s AS DOUBLE) / (v.judged_s * v.channels), 0), 1) AS coverage_share,
         v.usual_interval_s,
         v.zero_n / nullif(v.zero_known_n, 0) AS zero_share,
         v.high_n / nullif(v.n, 0) AS high_share,
@@ -201,35 +128,25 @@ statistics AS (
         coalesce(v.clock_n, 0) AS clock_n,
         coalesce(v.unit_n, 0) AS unit_n
     FROM devices AS v
-    FULL JOIN known AS k USING (event_date, feed, sensor_id)
-    JOIN days AS d USING (event_date)
+    FULL JOIN views.health_devices AS k USING (event_date, feed, sensor_id)
     LEFT JOIN constants AS c USING (event_date, feed, sensor_id)
     LEFT JOIN entropies AS e USING (event_date, feed, sensor_id)
     WHERE v.sensor_id IS NOT NULL OR k.is_installed
 ),
--- The cascade: the first test that a device fails is its verdict.
+-- The cascade of its feed: the first test that a device fails is its verdict.
 judged AS (
     SELECT
         *,
         CASE
             WHEN n = 0 THEN 'silent'
-            WHEN feed = 'meter_readings' THEN CASE
-                WHEN coverage_share < threshold('health_meter_min_coverage_share') THEN 'insufficient'
-                WHEN constant_share > 0 THEN 'stuck'
-                WHEN high_share > 0 THEN 'high_value'
-            END
-            WHEN coverage_share < threshold('health_min_coverage_share') THEN 'insufficient'
-            WHEN zero_share > threshold('health_zero_share') THEN 'stuck'
-            WHEN high_share > threshold('health_high_share') THEN 'high_value'
-            WHEN mismatch_share > threshold('health_occupancy_without_flow_share') THEN 'intermittent'
-            WHEN flow_only_share > threshold('health_flow_without_occupancy_share') THEN 'chatter'
-            WHEN constant_share > 0 THEN 'stuck'
-            WHEN usual_interval_s <= threshold('health_entropy_max_interval_s') AND entropy < threshold('health_entropy_min_bit') THEN 'stuck'
+            ELSE health_failed(
+                feed, n, coverage_share, zero_share, high_share, mismatch_share, flow_only_share, constant_share, entropy, usual_interval_s
+            )
         END AS failed
     FROM statistics
 )
 SELECT
-    * EXCLUDE (judged_s, usual_interval_s, flow_only_share, clock_n, unit_n, failed),
+    * EXCLUDE (usual_interval_s, flow_only_share, clock_n, unit_n, failed),
     coalesce(failed, CASE WHEN clock_n > 0 THEN 'clock' WHEN unit_n > 0 THEN 'unit' ELSE 'good' END) AS verdict,
     CASE WHEN verdict = 'good' THEN 1 ELSE 0 END AS health_share,
     CASE WHEN n = 0 THEN 'no_data' END AS null_reason

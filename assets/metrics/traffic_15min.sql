@@ -23,11 +23,10 @@ observed AS (
         s.road,
         coalesce(s.district, 'unknown') AS district,
         s.lanes,
-        s.free_flow_kmh,
         s.effective_length_m,
         coalesce(p.n, 0) AS n,
         least(coalesce(p.observed_s, 0) / (g.seconds * g.expected_lanes), 1) AS coverage_share,
-        h.health_share,
+        s.health_share,
         p.* EXCLUDE (event_date, sensor_id, size_s, bin, expected_lanes, n, observed_s),
         p.speed_weight / nullif(p.slowness_sum_h_km, 0) AS space_kmh,
         p.speed_sum_kmh / nullif(p.speed_weight, 0) AS time_kmh,
@@ -36,30 +35,12 @@ observed AS (
         delay_veh_h(vehicle_km, vehicle_h, s.free_flow_kmh) AS delay_veh_h
     FROM grid AS g
     LEFT JOIN parts AS p ON p.event_date = g.event_date AND p.sensor_id = g.sensor_id AND p.bin = g.quarter
-    LEFT JOIN views.sensors_by_day AS s ON s.event_date = g.event_date AND s.sensor_id = g.sensor_id
-    LEFT JOIN metrics.sensor_health_daily AS h
-        ON h.event_date = g.event_date AND h.sensor_id = g.sensor_id AND h.feed = 'traffic_flow'
-),
--- The first reason that applies; below the coverage threshold no ratio is shown, the additive parts stay.
-judged AS (
-    SELECT
-        *,
-        CASE
-            WHEN n = 0 THEN 'no_data'
-            WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-            WHEN volume_veh IS NULL THEN 'no_count'
-            WHEN space_kmh IS NULL THEN 'no_speed'
-        END AS null_reason,
-        n > 0 AND coverage_share >= threshold('coverage_min_share') AS is_carried
-    FROM observed
+    LEFT JOIN views.detectors_by_day AS s ON s.event_date = g.event_date AND s.sensor_id = g.sensor_id
 )
 SELECT
-    * EXCLUDE (seconds, lanes, free_flow_kmh, effective_length_m, space_kmh, time_kmh, is_carried),
-    CASE WHEN is_carried THEN volume_veh * 3600 / seconds END AS flow_veh_h,
-    CASE WHEN is_carried THEN space_kmh END AS space_mean_speed_kmh,
-    CASE WHEN is_carried THEN time_kmh END AS time_mean_speed_kmh,
-    CASE WHEN is_carried THEN occupied_s / occupancy_observed_s END AS occupancy_share,
-    flow_veh_h / space_mean_speed_kmh AS density_veh_km,
-    1000 * occupancy_share / effective_length_m AS density_occupancy_veh_km,
-    level_of_service(density_veh_km / lanes) AS level_of_service
-FROM judged
+    * EXCLUDE (seconds, lanes, effective_length_m, space_kmh, time_kmh),
+    unnest(traffic_ratios(
+        is_carried(n, coverage_share), seconds, volume_veh, space_kmh, time_kmh, occupied_s / occupancy_observed_s, lanes, effective_length_m
+    )),
+    traffic_null_reason(n, coverage_share, volume_veh, space_kmh) AS null_reason
+FROM observed

@@ -1,16 +1,5 @@
 -- traffic_hourly: formulas and sources are in schemas/metrics/traffic_hourly.py.
 WITH
--- Local hours from their quarters: on the days on which clocks change there are 23 or 25.
-hours AS (
-    SELECT
-        event_date,
-        quarter // 4 AS hour,
-        min(bin_at) AS bin_at,
-        arg_min(local_time, quarter) AS local_time,
-        CAST(sum(seconds) AS BIGINT) AS seconds
-    FROM quarters
-    GROUP BY event_date, quarter // 4
-),
 -- Rows of up to 15 minutes come from their quarters, so that distance, time and delay are sums over these.
 from_quarters AS (
     SELECT
@@ -78,7 +67,7 @@ parts AS (
 grid AS (
     SELECT r.event_date, r.sensor_id, h.hour, h.bin_at, h.local_time, h.seconds
     FROM (SELECT DISTINCT event_date, sensor_id FROM parts) AS r
-    JOIN hours AS h USING (event_date)
+    JOIN views.hours AS h USING (event_date)
 ),
 observed AS (
     SELECT
@@ -93,37 +82,19 @@ observed AS (
         s.effective_length_m,
         coalesce(p.n, 0) AS n,
         least(coalesce(p.covered_s, 0) / g.seconds, 1) AS coverage_share,
-        d.health_share,
+        s.health_share,
         p.* EXCLUDE (event_date, sensor_id, hour, n, covered_s),
         p.speed_weight / nullif(p.slowness_sum_h_km, 0) AS space_kmh,
         p.speed_sum_kmh / nullif(p.speed_weight, 0) AS time_kmh
     FROM grid AS g
     LEFT JOIN parts AS p ON p.event_date = g.event_date AND p.sensor_id = g.sensor_id AND p.hour = g.hour
-    LEFT JOIN views.sensors_by_day AS s ON s.event_date = g.event_date AND s.sensor_id = g.sensor_id
-    LEFT JOIN metrics.sensor_health_daily AS d
-        ON d.event_date = g.event_date AND d.sensor_id = g.sensor_id AND d.feed = 'traffic_flow'
-),
--- The first reason that applies; below the coverage threshold no ratio is shown, the additive parts stay.
-judged AS (
-    SELECT
-        *,
-        CASE
-            WHEN n = 0 THEN 'no_data'
-            WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-            WHEN volume_veh IS NULL THEN 'no_count'
-            WHEN space_kmh IS NULL THEN 'no_speed'
-        END AS null_reason,
-        n > 0 AND coverage_share >= threshold('coverage_min_share') AS is_carried
-    FROM observed
+    LEFT JOIN views.detectors_by_day AS s ON s.event_date = g.event_date AND s.sensor_id = g.sensor_id
 )
 SELECT
-    * EXCLUDE (seconds, lanes, effective_length_m, space_kmh, time_kmh, busiest_quarter_veh, is_carried),
-    CASE WHEN is_carried THEN volume_veh * 3600 / seconds END AS flow_veh_h,
-    CASE WHEN is_carried THEN space_kmh END AS space_mean_speed_kmh,
-    CASE WHEN is_carried THEN time_kmh END AS time_mean_speed_kmh,
-    CASE WHEN is_carried THEN occupied_s / occupancy_observed_s END AS occupancy_share,
-    flow_veh_h / space_mean_speed_kmh AS density_veh_km,
-    1000 * occupancy_share / effective_length_m AS density_occupancy_veh_km,
-    level_of_service(density_veh_km / lanes) AS level_of_service,
-    CASE WHEN is_carried THEN volume_veh / (4 * nullif(busiest_quarter_veh, 0)) END AS peak_hour_factor
-FROM judged
+    * EXCLUDE (seconds, lanes, effective_length_m, space_kmh, time_kmh, busiest_quarter_veh),
+    unnest(traffic_ratios(
+        is_carried(n, coverage_share), seconds, volume_veh, space_kmh, time_kmh, occupied_s / occupancy_observed_s, lanes, effective_length_m
+    )),
+    CASE WHEN is_carried(n, coverage_share) THEN volume_veh / (4 * nullif(busiest_quarter_veh, 0)) END AS peak_hour_factor,
+    traffic_null_reason(n, coverage_share, volume_veh, space_kmh) AS null_reason
+FROM observed

@@ -56,11 +56,12 @@ def pointer(*keys: str) -> str:
     return "".join("/" + k.replace("~", "~0").replace("/", "~1") for k in keys)
 
 
-def entities(documents: Lines, pointers: Sequence[str] = ("",)) -> Entities:
+def entities(documents: Lines, pointers: Sequence[str] = ("",), marks: Mapping[str, str] | None = None) -> Entities:
     """Split documents into their rows.
 
     Args:
         pointers: JSON pointers to the array of rows (or the only row), tried in turn; "" is the document itself, and comes last.
+        marks: pointer -> another one, without which a document is no envelope: a row may have a value of the same name.
     """
     table = pl.DataFrame({"document": np.arange(documents.count, dtype=np.int64), "line": texts(documents)})
     no_text, deep = table["line"].is_null(), pl.Series(too_deep(documents), dtype=pl.Boolean)
@@ -69,7 +70,7 @@ def entities(documents: Lines, pointers: Sequence[str] = ("",)) -> Entities:
         engine.register("documents", table.to_arrow())
         is_json = engine.sql("SELECT json_valid(line) AS ok FROM documents").pl()["ok"].cast(pl.Boolean)
         whole = table.filter(is_json)
-        listed = _listed(engine, whole, pointers)
+        listed = _listed(engine, whole, pointers, marks or {})
     bare, found = whole.filter(listed["line"].is_null()), _rows(listed)
     refused = [
         _refusal(np.flatnonzero(no_text), Code.NOT_UTF8, f"{documents.encoding} text"),
@@ -151,7 +152,9 @@ def lines(documents: Lines, records: tuple[str, ...]) -> tuple[bytes, np.ndarray
     with cursor() as engine:
         engine.register("documents", table.to_arrow())
         is_json = engine.sql("SELECT coalesce(json_valid(line), false) AS ok FROM documents").pl()["ok"]
-        rows = _rows(_listed(engine, table.filter(is_json), (pointer(*records), ""))).with_columns(pl.col("line").cast(pl.Binary))
+        rows = _rows(_listed(engine, table.filter(is_json), (pointer(*records), ""), {})).with_columns(
+            pl.col("line").cast(pl.Binary)
+        )
     # what is no JSON stays whole, as one line that the next step refuses
     odd = table["document"].filter(~is_json)
     if odd.len():
@@ -162,13 +165,16 @@ def lines(documents: Lines, records: tuple[str, ...]) -> tuple[bytes, np.ndarray
     return b"\n".join([*rows["line"], b""]), np.cumsum(sizes + 1) - sizes - 1, rows["document"].to_numpy()
 
 
-def _listed(engine: duckdb.DuckDBPyConnection, whole: pl.DataFrame, pointers: Sequence[str]) -> pl.DataFrame:
+def _listed(
+    engine: duckdb.DuckDBPyConnection, whole: pl.DataFrame, pointers: Sequence[str], marks: Mapping[str, str]
+) -> pl.DataFrame:
     """`document`, and in `line` the rows behind the first pointer at which it has an array or an object; null where none."""
     engine.register("documents", whole.to_arrow())
     picks, lists = [], []
     for i, p in enumerate(pointers):
         kind = f"json_type(line, {_literal(p)})" if p else "json_type(line)"
-        picks.append(f"WHEN {kind} = 'ARRAY' THEN {2 * i} WHEN {kind} = 'OBJECT' THEN {2 * i + 1}")
+        marked = f"json_type(line, {_literal(marks[p])}) IS NOT NULL AND " if p in marks else ""
+        picks.append(f"WHEN {marked}{kind} = 'ARRAY' THEN {2 * i} WHEN {marked}{kind} = 'OBJECT' THEN {2 * i + 1}")
         one = f"[json_extract(line, {_literal(p or '$')})]"
         lists.append(f"WHEN {2 * i} THEN json_extract(line, {_literal(_path(p))}) WHEN {2 * i + 1} THEN {one}")
     # a document that is a bare value is a row that is no object

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator.clockwork import local_hours, weekday
-from pipelines.simulator.detectors import CENTRE, DISTRICTS
+from pipelines.simulator.detectors import CENTRE, DISTRICTS, clocks
+from pipelines.simulator.faults import FaultRates
 from schemas.city import City
 
 STATIONS = 30
@@ -15,7 +16,7 @@ RIDES_PER_DOCK_DAY = 1.5
 LONGEST_MIN = 120
 
 
-def lay_out(rng: np.random.Generator, n: int = STATIONS) -> pl.DataFrame:
+def lay_out(rng: np.random.Generator, rates: FaultRates, n: int = STATIONS) -> pl.DataFrame:
     """Stations: place, docks, and how far they are places of work (1) or of homes (0)."""
     angle, radius = rng.uniform(0, 2 * np.pi, n), np.sqrt(rng.random(n)) * 0.05
     return pl.DataFrame(
@@ -26,6 +27,7 @@ def lay_out(rng: np.random.Generator, n: int = STATIONS) -> pl.DataFrame:
             "capacity": rng.integers(8, 26, n),
             "lat": np.round(CENTRE[0] + radius * np.sin(angle), 5),
             "lon": np.round(CENTRE[1] + 1.6 * radius * np.cos(angle), 5),
+            "clock_offset_s": clocks(rng, n, rates),
             "work": np.clip(1 - radius / 0.05 + rng.uniform(-0.3, 0.3, n), 0.05, 0.95),
         }
     )
@@ -48,7 +50,7 @@ class Bikes:
         """A day [start, end), epoch seconds, minute by minute; who finds no bike walks, who finds no dock waits.
 
         Returns:
-            One row per station and minute: station (row of `laid`), at (end of the minute), rented, returned, bikes.
+            One row per station and minute: station (row of `laid`), at (its begin), rented, returned, bikes (until its end).
         """
         minutes, docks = (end - start) // 60, self.laid["capacity"].to_numpy()
         wanted = rng.poisson(self._wanted(start, end))
@@ -72,7 +74,7 @@ class Bikes:
         return pl.DataFrame(
             {
                 "station": np.broadcast_to(np.arange(len(docks)), shape).ravel(),
-                "at": np.repeat(start + 60 * (1 + np.arange(minutes)), len(docks)),
+                "at": np.repeat(start + 60 * np.arange(minutes), len(docks)),
                 "rented": rented.ravel(),
                 "returned": returned.ravel(),
                 "bikes": held.ravel(),

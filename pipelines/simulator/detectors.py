@@ -68,6 +68,11 @@ def lay_out(rng: np.random.Generator, rows: int, seconds: int, rates: FaultRates
     return laid.with_columns(road_km=pl.col("segment_km").cum_sum().over("chain").round(2))
 
 
+def clocks(rng: np.random.Generator, n: int, rates: FaultRates) -> np.ndarray:
+    """Seconds by which the clock of each of n devices runs ahead: 0 for most."""
+    return np.where(some(rng, rates.clock_offset, n), rng.choice(OFFSETS_S, n), 0)
+
+
 def demand(hour: np.ndarray, weekday: int, inbound: np.ndarray) -> np.ndarray:
     """Demand over its weekday peak by local hour (rows) and detector (columns): two commuting peaks, or one leisure hump."""
 

@@ -54,6 +54,9 @@ KINDS: dict[str, Fault] = {
     "mph": Fault("a detector that says its speeds in mph; reference/sensors corrects it"),
     "milliwatt_hours": Fault("a meter that says mWh for Wh; reference/meters corrects it"),
     "clock_offset": Fault("a device whose clock runs ahead or behind; the reference table corrects it"),
+    "epoch_ms": Fault("an instant in milliseconds where seconds are due", True, True),
+    "any_docks": Fault("999 docks for 'as many as you like': how many are free is not said", True),
+    "empty_poll": Fault("a document that lists nothing", True),
     "doubled_hour": Fault("a naive local stamp in the hour that comes twice", True, True),
     "missing_hour": Fault("a naive local stamp in the hour that the clocks skip", True, True),
 }
@@ -64,9 +67,10 @@ KINDS: dict[str, Fault] = {
 class FaultRates:
     """How often each fault happens.
 
-    Up to `swapped_place` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
+    Up to `any_docks` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
     share of devices and, for stretches, of a day. `files` is the share of files that end without a newline or, for CSV,
-    begin with a byte order mark. `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back.
+    begin with a byte order mark; `polls` the share of polled documents that are cut, and of those that list nothing.
+    `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back.
     With the defaults somewhat over one row in a hundred is touched.
     """
 
@@ -92,6 +96,8 @@ class FaultRates:
     null_island: float = 0.004
     swapped_place: float = 0.002
     out_of_order: float = 0.002
+    epoch_ms: float = 0.0002
+    any_docks: float = 0.0005
     drop_out: float = 0.02
     stuck: float = 0.01
     chatter: float = 0.01
@@ -101,6 +107,7 @@ class FaultRates:
     clock_offset: float = 0.02
     missing_hour: float = 0.05
     files: float = 0.34
+    polls: float = 0.004
 
     @classmethod
     def none(cls) -> "FaultRates":

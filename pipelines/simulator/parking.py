@@ -6,6 +6,8 @@ What their counters send about it, and wrongly, is in parking_occupancy.py.
 import numpy as np
 import polars as pl
 
+from pipelines.simulator.detectors import clocks
+from pipelines.simulator.faults import FaultRates
 from schemas.city import City
 
 CAR_PARKS = 12
@@ -14,7 +16,7 @@ TURNS_A_DAY, SHORT_SHARE = 5.5, 0.72
 LONGEST_MIN = 1440
 
 
-def lay_out(rng: np.random.Generator, sensors: pl.DataFrame, n: int = CAR_PARKS) -> pl.DataFrame:
+def lay_out(rng: np.random.Generator, sensors: pl.DataFrame, rates: FaultRates, n: int = CAR_PARKS) -> pl.DataFrame:
     """Car parks, each beside a detector of traffic into the city: a share of the cars it counts comes in.
 
     Returns:
@@ -33,6 +35,7 @@ def lay_out(rng: np.random.Generator, sensors: pl.DataFrame, n: int = CAR_PARKS)
             "capacity": capacity,
             "lat": (beside["lat"] + rng.uniform(-0.002, 0.002, n)).round(5),
             "lon": (beside["lon"] + rng.uniform(-0.003, 0.003, n)).round(5),
+            "clock_offset_s": clocks(rng, n, rates),
             "feeder": beside["feeder"].cast(pl.Int64),
             "share": np.minimum(TURNS_A_DAY * capacity / daily, 0.5),
         }
@@ -53,7 +56,7 @@ class CarParks:
             traffic: what passed the detectors that day: sensor, at, interval_s, count.
 
         Returns:
-            One row per car park and minute: facility (row of `laid`), at (end of the minute), arrived, left, occupied.
+            One row per car park and minute: facility (row of `laid`), at (its begin), arrived, left, occupied (until its end).
         """
         minutes, capacity = (end - start) // 60, self.laid["capacity"].to_numpy()
         coming = self._coming(rng, traffic, start, minutes)
@@ -71,7 +74,7 @@ class CarParks:
             occupied[minute] = inside
         self._leaving = leaving[minutes : minutes + LONGEST_MIN]
         shape = (minutes, len(capacity))
-        at = start + 60 * (1 + np.arange(minutes))
+        at = start + 60 * np.arange(minutes)
         return pl.DataFrame(
             {
                 "facility": np.broadcast_to(np.arange(len(capacity)), shape).ravel(),

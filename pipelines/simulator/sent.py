@@ -17,7 +17,7 @@ class Sent:
     """One stretch of one feed.
 
     Attributes:
-        lines: `received_s`, `line`; or for Parquet the columns themselves.
+        lines: `received_s`, `line`; for Parquet the columns themselves; for documents as `archives.Archives` takes them.
         truth: one row per true event, with `is_destroyed` and `is_refined`.
         keys: the contract's key columns, `fault`, `is_destroyed`, `is_refined`.
         faults: rows by kind of fault.

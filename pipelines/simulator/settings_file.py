@@ -8,9 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.simulator.households import feeders
+from pipelines.simulator.mobility_settings import EVER, REFERENCE, SOURCES, write_references
 from schemas.city import City
-
-EVER = "2000-01-01T00:00:00Z"
 
 TOML = """\
 # A simulated city. The truth behind its feeds is in truth/.
@@ -26,7 +25,7 @@ root = "lake"
 sensors = "reference/sensors.csv"
 meters = "reference/meters.csv"
 feeders = "reference/feeders.csv"
-
+{more_reference}
 [feeds.traffic_flow.sources.detectors]
 uri = "inbox/traffic_flow/*.jsonl*"
 format = "json_lines"
@@ -50,7 +49,7 @@ format = "json_lines"
 [feeds.emergency_calls.sources.outer]
 uri = "inbox/emergency_calls/*.parquet"
 format = "parquet"
-"""
+{more_sources}"""
 
 SENSOR_COLUMNS = (
     "sensor_id", "valid_from", "kind", "road", "direction", "district", "lanes", "free_flow_kmh", "segment_km",
@@ -60,8 +59,14 @@ METER_COLUMNS = ("meter_id", "valid_from", "meter_class", "district", "feeder_id
 FEEDER_COLUMNS = ("feeder_id", "valid_from", "rated_kw", "district", "lat", "lon")
 
 
-def write_settings(folder: Path, city: City, sensors: pl.DataFrame, meters: pl.DataFrame) -> Path:
-    """Write citylake.toml and reference/*.csv under folder; give the settings' path."""
+def write_settings(
+    folder: Path, city: City, sensors: pl.DataFrame, meters: pl.DataFrame, mobility: dict[str, pl.DataFrame] | None = None
+) -> Path:
+    """Write citylake.toml and reference/*.csv under folder; give the settings' path.
+
+    Args:
+        mobility: reference tables of the mobility feeds; without them the city has none of these feeds.
+    """
     (folder / "reference").mkdir(parents=True, exist_ok=True)
     tables = (
         ("sensors", sensors, SENSOR_COLUMNS),
@@ -71,5 +76,8 @@ def write_settings(folder: Path, city: City, sensors: pl.DataFrame, meters: pl.D
     for name, table, columns in tables:
         table.with_columns(valid_from=pl.lit(EVER)).select(columns).write_csv(folder / "reference" / f"{name}.csv")
     path = folder / "citylake.toml"
-    path.write_text(TOML.format(name=city.name, zone=city.zone, resolution=city.h3_resolution), encoding="utf-8")
+    write_references(folder, mobility or {})
+    more = {"more_reference": REFERENCE if mobility else "", "more_sources": SOURCES.format(zone=city.zone) if mobility else ""}
+    text = TOML.format(name=city.name, zone=city.zone, resolution=city.h3_resolution, **more)
+    path.write_text(text, encoding="utf-8")
     return path

@@ -23,9 +23,11 @@ from pipelines.simulator import (
     households,
     meter_readings,
     mishaps,
+    mobility,
     traffic_flow,
     truth,
 )
+from pipelines.simulator.archives import Archives
 from pipelines.simulator.faults import KINDS, FaultRates
 from pipelines.simulator.outbox import Outbox
 from pipelines.simulator.sent import Sent
@@ -36,6 +38,7 @@ SHARES = {"traffic_flow": 0.87, "meter_readings": 0.126, "emergency_calls": 0.00
 SLOTS_S = {"traffic_flow": 45 * 60, "meter_readings": 6 * 3600, "emergency_calls": 4 * 3600}
 """Seconds of receipt in one file: short enough that what is on time in the feed is on time in its file, too."""
 
+FEEDS = (*SHARES, *mobility.FEEDS)
 SMALL = 100_000
 """Events a day below which files are eight times as long: a small city would send almost empty ones."""
 
@@ -68,11 +71,11 @@ class Simulated:
 class _Post:
     """The outboxes, and what has been gathered for the truth so far."""
 
-    boxes: dict[str, Outbox]
+    boxes: dict[str, Outbox | Archives]
     truth_folder: Path
     tables: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
-    faults: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in SHARES})
-    books: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in SHARES})
+    faults: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in FEEDS})
+    books: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in FEEDS})
 
     def take(
         self, feed: str, box: str, sent: Sent | None, day: date, tables: Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
@@ -119,9 +122,11 @@ def simulate(
     wanted = {feed: events * share for feed, share in SHARES.items()}
     sensors = detectors.lay_out(np.random.default_rng([seed, 1]), int(wanted["traffic_flow"]), seconds, rates)
     meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), seconds, rates)
-    settings = write_settings(folder, city, sensors, meters)
+    rest = mobility.Mobility(city, sensors, rates, events / days, seed)
+    settings = write_settings(folder, city, sensors, meters, rest.references)
     slots = {f: s if events >= SMALL * days else min(8 * s, 86_400) for f, s in SLOTS_S.items()}
-    post = _Post(_boxes(folder / "inbox", slots, rates, seed), folder / "truth")
+    boxes = _boxes(folder / "inbox", slots, rates, seed) | rest.boxes(folder / "inbox")
+    post = _Post(boxes, folder / "truth")
     calls_a_day = wanted["emergency_calls"] / days
     for number, (begin, end) in enumerate(pairwise(bounds)):
         day, rng = start + timedelta(days=number), np.random.default_rng([seed, 3, number])
@@ -133,6 +138,8 @@ def simulate(
         sent = traffic_flow.day(rng, city, sensors, begin, end, rates, blocked)
         post.take("traffic_flow", "traffic_flow", sent, day, partial(truth.traffic, sensors=sensors, start=begin))
         post.raise_alerts(day, alert_truth.of_traffic(sent.truth, sensors, blocked, end))
+        for more in rest.day(number, begin, end, sent.truth):
+            post.take(more.feed, more.box, more.sent, day, more.tables)
         sent = meter_readings.day(rng, city, meters, begin, end, rates, overloaded)
         post.take("meter_readings", "meter_readings", sent, day, partial(truth.energy, meters=meters, start=begin, end=end))
         post.raise_alerts(day, alert_truth.of_energy(sent.truth, meters, end))
@@ -148,7 +155,7 @@ def simulate(
     return _told(folder, settings, post, began)
 
 
-def _boxes(inbox: Path, slots: dict[str, int], rates: FaultRates, seed: int) -> dict[str, Outbox]:
+def _boxes(inbox: Path, slots: dict[str, int], rates: FaultRates, seed: int) -> dict[str, Outbox | Archives]:
     def box(number: int, feed: str, suffix: str, delivery_s: int, header: str = "", every_gzip: int = 0) -> Outbox:
         rng = np.random.default_rng([seed, 4, number])
         return Outbox(inbox / feed, suffix, slots[feed], delivery_s, rng, header, every_gzip, ragged=rates.files)
@@ -199,7 +206,7 @@ def _told(folder: Path, settings: Path, post: _Post, began: float) -> Simulated:
         folder=folder,
         settings=settings,
         truth=post.truth_folder,
-        lines={f: sum(b.lines for n, b in boxes.items() if b.folder.name == f) for f in SHARES},
+        lines={f: sum(b.lines for n, b in boxes.items() if b.folder.name == f) for f in FEEDS},
         files=sum(b.files for b in boxes.values()),
         bytes=sum(b.bytes for b in boxes.values()),
         faults={f: {k: n for k, n in c.items() if n} for f, c in post.faults.items()},

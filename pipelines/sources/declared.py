@@ -62,15 +62,15 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path, 
         decimal=_one_character(f"{where} decimal", block.take("decimal", str, ".")),
         thousands=block.take("thousands", str, ""),
         header=block.take("header", bool, True),
-        where=_filter(f"{where} where", block.take("where", str), values.get("type") if fmt in kinds.documents() else None),
+        where=_filter(f"{where} where", block.take("where", str), values.get("type")),
         unpivot=_unpivot(f"{where}", block.take("unpivot", dict)),
         append_only=block.take("append_only", bool, False),
         ambiguous=block.take("ambiguous", str, "reject", ("earliest", "latest", "reject")),
         nonexistent=block.take("nonexistent", str, "reject", ("reject", "shift")),
         stamped=block.take("stamped", str, None, ("start", "end")),
         live=kind(uri).options(where, uri, block, base) if live else None,
-        records=tuple(block.take("records", str, "").split(".")) if fmt == "json" and "records" in values else (),
-        type=block.take("type", str) if fmt in kinds.documents() else None,
+        records=tuple(n for n in block.take("records", str, "").split(".") if n),
+        type=block.take("type", str),
     )
     block.done()
     _agree(where, contract, source)
@@ -114,6 +114,10 @@ def _agree(where: str, contract: Contract, source: Source) -> None:
         raise SettingsError(f"{where} append_only", "a broker is no file", "leave it out")
     if source.append_only and source.format not in ("csv", "json_lines"):
         raise SettingsError(f"{where} append_only", f"a file of {source.format} cannot grow", "leave it out")
+    if source.records and source.format != "json":
+        raise SettingsError(f"{where} records", f"{source.format} knows where its rows are", "records is for json")
+    if source.type and source.format not in kinds.documents():
+        raise SettingsError(f"{where} type", f"{source.format} has no types of things", "use where")
     if source.unpivot and source.format not in ("csv", "parquet"):
         raise SettingsError(f"{where} unpivot", f"{source.format} names its own values", "unpivot is for csv and parquet")
     if source.stamped and contract.interval is None:

@@ -11,8 +11,8 @@ CONTRACT = Contract(
     version=1,
     doc=(
         "One bike station in one hour. A report holds until the next one, but no longer than it is believed: report_ttl_s of "
-        "reference/stations, else the threshold bike_report_ttl_s; it holds over midnight too. Then nothing is known. Coverage is "
-        "the share of the hour for which a report holds. Time in which a station does not rent (or stands nowhere) is "
+        "reference/stations, else the threshold bike_report_ttl_s; it holds over midnight too. Then nothing is known. Coverage "
+        "is the share of the hour for which a report holds. Time in which a station does not rent (or stands nowhere) is "
         "neither empty nor not empty; the same of returns. A station whose docks are not counted is never full. A row for every "
         "hour of the day of every station that reported on it or whose last report reaches into it."
     ),
@@ -60,7 +60,7 @@ CONTRACT = Contract(
         ),
         TableRule(
             "parts_within_the_hour",
-            "SELECT count(*) FROM this WHERE empty_min > renting_min OR full_min > returning_min OR vehicles_known_min > 60.000001",
+            "SELECT count(*) FROM this WHERE empty_min > renting_min OR full_min > returning_min OR renting_min > 60.001",
             "minutes of the hour are parts of it",
             "critical",
         ),

@@ -83,7 +83,7 @@ CONTRACT = Contract(
         ),
         TableRule(
             "parts_within_the_hour",
-            "SELECT count(*) FROM this WHERE counted_min + closed_min > 60.000001 OR full_min > rated_min OR rated_min > counted_min",
+            "SELECT count(*) FROM this WHERE counted_min + closed_min > 60.001 OR full_min > rated_min",
             "minutes of the hour are parts of it",
             "critical",
         ),

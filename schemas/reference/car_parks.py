@@ -1,4 +1,4 @@
-"""Car parks as they stand: place, size, and how long their reports are believed. How full they are is the feed parking_occupancy."""
+"""Car parks as they stand: place, size, and how long their reports are believed. Reports are the feed parking_occupancy."""
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract

@@ -6,6 +6,13 @@ Meters have a table of their own.
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
 
+SEGMENT_LIMITS = (
+    ("incident_difference_min_share", "incident_occupancy_difference_min_share", "share"),
+    ("incident_relative_difference_min", "incident_occupancy_relative_difference_min", "1"),
+    ("incident_downstream_max_share", "incident_downstream_occupancy_max_share", "share"),
+)
+"""Columns that calibrate incident detection by segment, and the threshold that holds where they are empty."""
+
 CONTRACT = Contract(
     name="sensors",
     layer="reference",
@@ -24,6 +31,17 @@ CONTRACT = Contract(
         Column("segment_km", "float", "length of road the detector stands for", unit="km", minimum=0),
         Column("road_km", "float", "where it stands along the road, growing in the direction of travel", unit="km", minimum=0),
         Column("effective_length_m", "float", "mean vehicle length plus detector length", unit="m", minimum=0.5, maximum=50),
+        *(
+            Column(
+                name,
+                "float",
+                f"threshold of its own for {limit}, for the stretch up to the next detector",
+                unit=unit,
+                minimum=0,
+                maximum=1,
+            )
+            for name, limit, unit in SEGMENT_LIMITS
+        ),
         Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
         Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
         Column(

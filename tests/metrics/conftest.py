@@ -14,7 +14,7 @@ import pytest
 from assets.measure import dependencies, measure, order
 from schemas import registry
 from schemas.city import City
-from schemas.lake import Lake
+from schemas.lake import Lake, Step
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LINEAGE = {
@@ -65,6 +65,21 @@ class Town:
                 parts.append(self.lake.write_part(layer, name, day, stem, part))
         self.lake.replace(layer, name, schema, parts)
 
+    def deliver(self, feed: str, rows: Sequence[dict[str, Any]], again: int = 0) -> None:
+        """Raw rows as a source sends them, and as many times again a random half of them, later and in another order."""
+        contract = registry.feed(feed)
+        columns = [c.name for c in contract.stage_columns("raw")]
+        first = self.frame(f"refined.{feed}", rows).select(columns).unique(list(contract.key), keep="first", maintain_order=True)
+        first = first.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_position"))
+        for n in range(again + 1):
+            sent = first if n == 0 else first.sample(fraction=0.5, shuffle=True, seed=n)
+            sent = sent.with_columns(pl.lit(f"{n}.csv").alias("_source"), pl.col("_received_at") + pl.duration(hours=n))
+            parts = tuple(
+                self.lake.write_part("raw", feed, day, f"{n}-{day}", of_day)
+                for (day,), of_day in sent.group_by("event_date", maintain_order=True)
+            )
+            self.lake.append("raw", feed, contract.arrow_schema("raw"), [Step(f"{n}.csv", 0, 1, parts)])
+
     def measure(self, metric: str, *days: date, force: bool = False) -> pl.DataFrame:
         """Measure a metric and the metrics it reads; return its rows of these days."""
         for name in order(_upstream(metric)):
@@ -72,9 +87,9 @@ class Town:
         return self.read(metric, *days)
 
     def read(self, metric: str, *days: date) -> pl.DataFrame:
-        """The metric's rows of these days, by day and key."""
-        scan = self.lake.scan("metrics", metric, list(days))
+        """The metric's rows of the partitions that hold these days, by partition and key."""
         contract = registry.metrics()[metric]
+        scan = self.lake.scan("metrics", metric, sorted({contract.partition_of(d) for d in days}))
         if scan is None:
             return pl.DataFrame(schema=contract.polars_schema("metrics"))
         return scan.collect().sort("event_date", *contract.key)

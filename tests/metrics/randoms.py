@@ -96,3 +96,7 @@ def sensors_and_meters(seed: int) -> dict[str, Rows]:
         for at in (old, later)
     ]
     return {"reference.sensors": sensors, "reference.meters": meters}
+
+
+FEEDS = {"traffic_flow": traffic, "meter_readings": readings, "emergency_calls": calls}
+REFERENCES = {t: lambda seed, t=t: sensors_and_meters(seed)[f"reference.{t}"] for t in ("sensors", "meters")}

@@ -6,26 +6,30 @@ import polars as pl
 import pytest
 
 from assets.measure import dependencies, measure, order
+from assets.refined import refine
 from schemas import ledger, registry
 from schemas.errors import CitylakeError
 
-from .randoms import calls, readings, sensors_and_meters, traffic
+from . import makers
+from .conftest import Town
+from .randoms import readings, traffic
 
 DAY = date(2026, 3, 29)
 """The day on which Berlin's clocks go forward."""
 DAYS = [DAY - timedelta(days=1), DAY]
 
 
+def made(town, seed):
+    """Random rows of the two days, by feed."""
+    return {feed: [r for make in of for d in DAYS for r in make(town.city, d, seed)] for feed, of in makers.feeds().items()}
+
+
 def fill(town, seed=7, files=1, shuffle=None):
     """All feeds of two days, and the reference tables."""
-    for table, rows in sensors_and_meters(seed).items():
-        town.put(table, rows)
-    for table, make in (
-        ("refined.traffic_flow", traffic),
-        ("refined.meter_readings", readings),
-        ("refined.emergency_calls", calls),
-    ):
-        town.put(table, [r for d in DAYS for r in make(town.city, d, seed)], files, shuffle)
+    for table, rows in makers.references(seed).items():
+        town.put(f"reference.{table}", rows)
+    for feed, rows in made(town, seed).items():
+        town.put(f"refined.{feed}", rows, files, shuffle)
     tally = ledger.Tally("refine", "traffic_flow", DAY, 5, 5, source="a")
     ledger.record(town.lake, "a", [tally], datetime(2026, 5, 1, tzinfo=UTC))
 
@@ -34,16 +38,55 @@ def measure_all(town, force=False):
     return {m: measure(town.lake, town.city, m, DAYS, force) for m in order(registry.metrics())}
 
 
-def test_order_of_rows_files_and_batches_does_not_change_a_byte(make_town, monkeypatch):
-    one, other = make_town("one"), make_town("other")
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    """The same rows twice: in one file a day and one batch, and shuffled, in four files a day, measured day by day."""
+    one, other = (Town(tmp_path_factory.mktemp(n) / "lake", "Europe/Berlin") for n in ("one", "other"))
     fill(one)
     fill(other, files=4, shuffle=3)
     measure_all(one)
-    monkeypatch.setattr("assets.measure.BATCH_ROWS", 1)
-    measure_all(other)
-    for metric in registry.metrics():
-        assert list(one.bodies(metric).values()) == list(other.bodies(metric).values()), metric
-        assert one.read(metric, *DAYS).height > 0, metric
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assets.measure.BATCH_ROWS", 1)
+        measure_all(other)
+    return one, other
+
+
+@pytest.mark.parametrize("metric", registry.metrics())
+def test_order_of_rows_files_and_batches_does_not_change_a_byte(twins, metric):
+    one, other = twins
+    assert one.read(metric, *DAYS).height > 0, "its feed has no maker of random rows: see makers.py"
+    assert one.bodies(metric) == other.bodies(metric)
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory):
+    """The same raw rows twice: each once, and some of them again in later files, in another order; refined and measured."""
+    towns = [Town(tmp_path_factory.mktemp(n) / "lake", "Europe/Berlin") for n in ("once", "again")]
+    for town, again in zip(towns, (0, 3), strict=True):
+        for table, rows in makers.references(7).items():
+            town.put(f"reference.{table}", rows)
+        for feed, rows in made(town, 7).items():
+            town.deliver(feed, rows, again)
+            refine(town.lake, town.city, feed)
+        measure_all(town)
+    return towns
+
+
+@pytest.mark.parametrize("metric", [m for m in registry.metrics() if "ledger" not in dependencies(m)])
+def test_redelivery_does_not_change_a_byte(delivered, metric):
+    once, again = delivered
+    assert once.read(metric, *DAYS).height > 0
+    assert once.bodies(metric) == again.bodies(metric)
+
+
+def test_redelivery_is_in_the_books(delivered):
+    once, again = (ledger.balance(t.lake).filter(pl.col("stage") == "refine") for t in delivered)
+    assert set(again.filter(pl.col("repeated") > 0)["feed"]) == set(makers.feeds())
+    assert once.select("feed", "event_date", "kept").equals(again.select("feed", "event_date", "kept"))
+
+
+def test_every_feed_has_a_maker_of_random_rows():
+    assert set(makers.feeds()) == set(registry.feeds())
 
 
 def test_the_same_inputs_are_not_measured_again_and_force_gives_the_same_bytes(town, monkeypatch):
