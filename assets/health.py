@@ -43,13 +43,13 @@ def view(name: str) -> str | None:
 
 
 def macros() -> dict[str, str]:
-    """`health_failed(feed, ...)`: the first test that a device fails; `health_is_constant(feed, length, interval_s)`."""
+    """`health_failed(feed, ...)`: the first test that a device fails; `health_is_constant(feed, value, length, interval_s)`."""
     tests = {n: " ".join(f"WHEN {c} THEN '{v}'" for v, c in h.tests) for n, (_, h) in judged().items()}
     failed = " ".join(f"WHEN '{n}' THEN CASE {whens} END" for n, whens in tests.items() if whens)
     constant = " ".join(f"WHEN '{n}' THEN {h.is_constant}" for n, (_, h) in judged().items())
     return {
         "health_failed": f"CREATE MACRO health_failed(feed, {', '.join(STATISTICS)}) AS CASE feed {failed} END;",
-        "health_is_constant": f"CREATE MACRO health_is_constant(feed, length, interval_s) AS CASE feed {constant} END;",
+        "health_is_constant": f"CREATE MACRO health_is_constant(feed, value, length, interval_s) AS CASE feed {constant} END;",
     }
 
 
@@ -66,7 +66,7 @@ def _known(contract: Contract) -> bool:
 def _devices(contract: Contract) -> str:
     """Devices of a feed that its reference table knows, one row each."""
     described = contract.described
-    assert described is not None  # noqa: S101 - only asked of feeds that have one
+    assert described is not None
     district = "min(district)" if "district" in registry.references()[described.table] else "'unknown'"
     return f"""SELECT event_date, '{contract.name}' AS feed, {described.on} AS sensor_id, {district} AS district,
     bool_or(is_installed) AS is_installed
@@ -111,7 +111,7 @@ def _rows(contract: Contract, health: Health) -> str:
 def _held(rows: str, has_breaks: bool) -> str:
     """Rows that say a state: each holds until the next of its device, but no longer than it is believed."""
     lasts = "CASE WHEN gap_us <= break_us THEN gap_us ELSE least(interval_s * 1000000, holds_us) END" if has_breaks else "gap_us"
-    judged_s = f"sum({lasts}) FILTER (WHERE is_judged) OVER (PARTITION BY event_date, sensor_id) / 1e6" if has_breaks else "judged_s"
+    spoken_s = f"sum({lasts}) FILTER (WHERE is_judged) OVER (PARTITION BY event_date, sensor_id) / 1e6"
     last_until = "NULL" if has_breaks else "day_ends_us"
     return f"""WITH said AS (
 {rows}
@@ -133,7 +133,7 @@ timed AS (
 )
 SELECT
     * EXCLUDE (holds_us, day_ends_us, break_us, gap_us)
-    REPLACE (least({lasts}, holds_us) / 1e6 AS observed_s, {judged_s} AS judged_s)
+    REPLACE (least({lasts}, holds_us) / 1e6 AS observed_s, {spoken_s if has_breaks else "judged_s"} AS judged_s)
 FROM timed"""
 
 

@@ -60,7 +60,7 @@ CREATE MACRO minute_occupancy(lane, occupancy, interval_s) AS coalesce(
 
 -- Seconds of detector lanes behind that occupancy, and how many lanes these are.
 CREATE MACRO minute_observed_s(lane, interval_s) AS coalesce(sum(interval_s) FILTER (WHERE lane > 0), sum(interval_s));
-CREATE MACRO minute_lanes(lane) AS greatest(bit_count(bit_or(1::BIGINT << lane) FILTER (WHERE lane > 0)), 1);
+CREATE MACRO minute_lanes(lane) AS greatest(bit_count(bit_or(1::BIGINT << lane) FILTER (WHERE lane > 0))::BIGINT, 1);
 
 -- OCCRDF: how much emptier the road is downstream, in shares of the occupancy upstream.
 CREATE MACRO relative_drop(upstream, downstream) AS (upstream - downstream) / nullif(upstream, 0);

@@ -35,6 +35,7 @@ class Column:
         default: taken where the source has no such value; the column is then never null.
         from_place: the row's place in its document (byte, row or entry) stands in where the source has no such value, so
             that rows which share everything else stay apart, and the same document sent again says the same.
+        of_delivery: it says when or how the row was sent, not what happened: rows that differ in it alone are repeats.
         formula: how a metric's column is computed, in words of the field.
     """
 
@@ -50,6 +51,7 @@ class Column:
     pattern: str | None = None
     default: str | int | float | None = None
     from_place: bool = False
+    of_delivery: bool = False
     formula: str | None = None
 
     def check(self, where: str) -> None:

@@ -50,12 +50,21 @@ class Described:
         on: the device's column, of the same name in both.
         factors: column of the feed -> column of the reference table to multiply it by.
         clock: column of the reference table with the seconds by which the device's clock runs ahead.
+        mistaken: column -> units in which devices are known to report it instead of the lake's own (schemas/units.py).
+        witnesses: (column, what it is, SQL): what the column should say about, told another way, from the feed's other columns
+            and `device.<column>` of the reference table.
+        peers: columns of the reference table; devices of the same ones see about the same at the same time.
+        pulse: column whose ups and downs peers share.
     """
 
     table: str
     on: str
     factors: tuple[tuple[str, str], ...] = ()
     clock: str | None = None
+    mistaken: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    witnesses: tuple[tuple[str, str, str], ...] = ()
+    peers: tuple[str, ...] = ()
+    pulse: str | None = None
 
 
 @dataclass(frozen=True)

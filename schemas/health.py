@@ -12,6 +12,15 @@ VERDICTS = ("good", "silent", "insufficient", "stuck", "chatter", "high_value", 
 GIVEN = ("good", "silent", "clock", "unit")
 """Verdicts that every feed shares: no test of a feed gives them."""
 
+DAYTIME = "hour(local_time) >= threshold('health_window_start_h') AND hour(local_time) < threshold('health_window_end_h')"
+DAYTIME_S = "(threshold('health_window_end_h') - threshold('health_window_start_h')) * 3600"
+"""The hours in which Caltrans PeMS judges, and their seconds."""
+
+
+def stamped_ahead(event_time: str) -> str:
+    """Condition: the row was received well before the time that it gives."""
+    return f"epoch_us({event_time}) - epoch_us(_received_at) > threshold('health_clock_ahead_s') * 1000000"
+
 
 @dataclass(frozen=True)
 class Health:
@@ -38,7 +47,7 @@ class Health:
         is_zero: the row says that nothing was there; NULL where it does not tell.
         is_high: the row says more than can be.
         has_occupancy_only, has_flow_only, has_both: for devices that measure two things of one vehicle.
-        is_constant: condition on `length` (rows of one value, other than 0, that follow each other) and `interval_s`.
+        is_constant: condition on `length` (rows of one value, not 0, that follow each other), that `value` and `interval_s`.
         is_clock_off: the row shows that the device's clock is wrong.
     """
 
@@ -71,5 +80,7 @@ class Health:
             raise ContractError(f"{where}, health", f"its device {self.device} is no column", f"use one of {columns}")
         if not (self.holds_s or self.interval_s or interval):
             raise ContractError(
-                f"{where}, health", "it does not say how long a row stands for", "give holds_s, interval_s or the contract's interval"
+                f"{where}, health",
+                "it does not say how long a row stands for",
+                "give holds_s, interval_s or the contract's interval",
             )

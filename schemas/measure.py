@@ -14,7 +14,19 @@ NULL_REASON = Column(
     "null_reason",
     "string",
     "why the ratios are empty",
-    allowed=("no_data", "low_coverage", "no_count", "no_speed", "no_arrival", "out_of_service", "no_capacity", "no_docks"),
+    allowed=(
+        "no_data",
+        "low_coverage",
+        "no_count",
+        "no_speed",
+        "no_arrival",
+        "out_of_service",
+        "no_capacity",
+        "no_docks",
+        "no_cycle",
+        "no_call",
+        "no_free_flow",
+    ),
 )
 BIN_AT = Column("bin_at", "instant", "start of the bin", nullable=False)
 LOCAL_TIME = Column("local_time", "local_time", "wall-clock time of the bin's start", nullable=False)
@@ -28,3 +40,8 @@ def ratio(name: str, doc: str, unit: str, formula: str, maximum: float | None = 
 def total(name: str, doc: str, unit: str, formula: str) -> Column:
     """An additive part: roll-ups sum it; NULL where nothing was observed."""
     return Column(name, "float", doc, unit=unit, minimum=0, formula=formula)
+
+
+def count(name: str, doc: str, formula: str) -> Column:
+    """An additive part that counts: NULL where nothing can be known, and 0 is 0."""
+    return Column(name, "int", doc, minimum=0, formula=formula)

@@ -7,7 +7,8 @@
 -- cool_down_s: 300
 -- source: Payne and Tignor, Freeway incident-detection algorithms based on decision trees with states, TRR 682, 1978
 WITH
--- Neighbours on a road in the direction of travel. A detector stands for the stretch between itself and the next one.
+-- Neighbours on a road in the direction of travel. A detector stands for the stretch between itself and the next one, and
+-- that stretch may have thresholds of its own.
 chain AS (
     SELECT
         sensor_id AS upstream_id,
@@ -16,6 +17,9 @@ chain AS (
         direction,
         road_km,
         lead(road_km) OVER along AS downstream_km,
+        coalesce(incident_difference_min_share, threshold('incident_occupancy_difference_min_share')) AS t1,
+        coalesce(incident_relative_difference_min, threshold('incident_occupancy_relative_difference_min')) AS t2,
+        coalesce(incident_downstream_max_share, threshold('incident_downstream_occupancy_max_share')) AS t3,
         h3_cell
     FROM reference.sensors
     WHERE road IS NOT NULL AND road_km IS NOT NULL
@@ -27,16 +31,13 @@ pairs AS (
     FROM chain
     WHERE downstream_km - road_km <= threshold('incident_spacing_max_km')
 ),
--- Occupancy of whole minutes, lanes weighted by the time they were measured. Lane 0 is the whole carriageway.
 minutes AS (
     SELECT
         sensor_id,
         epoch_us(observed_at) // 60000000 AS minute,
-        sum(occupancy_share * interval_s) FILTER (WHERE lane > 0) / sum(interval_s) FILTER (WHERE lane > 0) AS lanes_share,
-        sum(occupancy_share * interval_s) FILTER (WHERE lane = 0) / sum(interval_s) FILTER (WHERE lane = 0) AS whole_share,
-        coalesce(lanes_share, whole_share) AS occupancy_share,
-        greatest(bit_count(bit_or(1::BIGINT << lane) FILTER (WHERE lane > 0)), 1) AS lanes,
-        coalesce(sum(interval_s) FILTER (WHERE lane > 0), sum(interval_s)) AS observed_s
+        minute_occupancy(lane, occupancy_share, interval_s) AS occupancy_share,
+        minute_lanes(lane) AS lanes,
+        minute_observed_s(lane, interval_s) AS observed_s
     FROM landed.traffic_flow
     WHERE occupancy_share IS NOT NULL AND interval_s <= 60
     GROUP BY sensor_id, minute
@@ -46,40 +47,39 @@ complete AS (
     FROM minutes
     QUALIFY observed_s >= 60 * threshold('coverage_min_share') * max(lanes) OVER (PARTITION BY sensor_id)
 ),
--- OCC, OCCDF, OCCRDF and DOCC of the paper.
 measures AS (
-    SELECT
-        p.*,
-        u.minute,
-        u.occupancy_share AS upstream_share,
-        d.occupancy_share AS downstream_share,
-        u.occupancy_share - d.occupancy_share AS difference_share,
-        (u.occupancy_share - d.occupancy_share) / nullif(u.occupancy_share, 0) AS relative_difference
+    SELECT p.*, u.minute, u.occupancy_share AS upstream_share, d.occupancy_share AS downstream_share
     FROM pairs AS p
     JOIN complete AS u ON u.sensor_id = p.upstream_id
     JOIN complete AS d ON d.sensor_id = p.downstream_id AND d.minute = u.minute
 ),
--- The three tests of the paper, which must hold in two minutes in a row.
-tested AS (
-    SELECT *
+-- Minutes in which the road downstream is so much emptier; those that follow each other without a gap are one run.
+lasting AS (
+    SELECT
+        *,
+        is_tentative(upstream_share, downstream_share, t1, t2, t3) AS is_tentative,
+        minute - row_number() OVER (PARTITION BY upstream_id ORDER BY minute) AS run
     FROM measures
-    WHERE difference_share >= threshold('incident_occupancy_difference_min_share')
-        AND relative_difference >= threshold('incident_occupancy_relative_difference_min')
-        AND downstream_share <= threshold('incident_downstream_occupancy_max_share')
+    WHERE is_lasting(upstream_share, downstream_share, t2)
 ),
+runs AS (
+    SELECT *, min(minute) FILTER (WHERE is_tentative) OVER (PARTITION BY upstream_id, run) AS first_minute
+    FROM lasting
+),
+-- It is so now where the run reaches the latest minute, and one before it passed all tests: that was tentative, this confirms.
 confirmed AS (
-    SELECT l.*, l.minute - 1 AS first_minute
-    FROM (SELECT upstream_id, max(minute) AS minute FROM measures GROUP BY upstream_id) AS latest
-    JOIN tested AS l USING (upstream_id, minute)
-    JOIN tested AS t ON t.upstream_id = l.upstream_id AND t.minute = l.minute - 1
-    WHERE l.minute * 60000000 >= epoch_us(getvariable('now')::TIMESTAMPTZ) - threshold('incident_fresh_s') * 1000000
+    SELECT r.*
+    FROM runs AS r
+    JOIN (SELECT upstream_id, max(minute) AS minute FROM measures GROUP BY upstream_id) AS latest USING (upstream_id, minute)
+    WHERE r.first_minute < r.minute
+        AND r.minute * 60000000 >= epoch_us(getvariable('now')::TIMESTAMPTZ) - threshold('incident_fresh_s') * 1000000
 ),
 caused AS (
     SELECT c.upstream_id, list(cause('traffic_flow', r._source, r._position) ORDER BY r.observed_at DESC, r.lane) AS causes
     FROM confirmed AS c
     JOIN landed.traffic_flow AS r
         ON r.sensor_id IN (c.upstream_id, c.downstream_id)
-        AND epoch_us(r.observed_at) // 60000000 IN (c.first_minute, c.minute)
+        AND epoch_us(r.observed_at) // 60000000 IN (c.minute - 1, c.minute)
     GROUP BY c.upstream_id
 )
 SELECT
@@ -88,8 +88,8 @@ SELECT
     c.h3_cell,
     make_timestamptz(c.first_minute * 60000000) AS started_at,
     make_timestamptz(c.minute * 60000000) AS event_at,
-    c.difference_share AS value,
-    threshold('incident_occupancy_difference_min_share') AS threshold_value,
+    c.upstream_share - c.downstream_share AS value,
+    c.t1 AS threshold_value,
     'share' AS unit,
     format('Incident suspected on {}{} between km {:.1f} ({}) and km {:.1f} ({}): {:.0f} % occupied before it, {:.0f} % behind it.',
         c.road, coalesce(' ' || c.direction, ''), c.road_km, c.upstream_id, c.downstream_km, c.downstream_id,

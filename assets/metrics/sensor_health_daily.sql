@@ -50,7 +50,7 @@ entropies AS (
 suspects AS (
     SELECT event_date, feed, sensor_id, channel, value
     FROM value_counts
-    WHERE value <> 0 AND health_is_constant(feed, c, interval_s)
+    WHERE value <> 0 AND health_is_constant(feed, value, c, interval_s)
 ),
 numbered AS (
     SELECT
@@ -81,7 +81,7 @@ runs AS (
 constants AS (
     SELECT event_date, feed, sensor_id, sum(length) AS constant_n
     FROM runs
-    WHERE health_is_constant(feed, length, interval_s)
+    WHERE health_is_constant(feed, value, length, interval_s)
     GROUP BY ALL
 ),
 -- The device's usual interval is the one of most rows, the shorter one where two tie (an interval is at most 86400 s).

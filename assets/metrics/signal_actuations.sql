@@ -18,7 +18,7 @@ detectors AS (
     SELECT event_date, controller_id, detector FROM heard
     UNION
     SELECT event_date, controller_id, detector
-    FROM views.signal_detectors_by_day
+    FROM views.signal_channels_by_day
     WHERE function <> 'pedestrian'
 ),
 counted AS (
@@ -34,10 +34,6 @@ counted AS (
         b.health_share,
         -- Of a controller that was not heard at all, nothing is known: that is no zero.
         CASE WHEN b.coverage_share > 0 OR h.n > 0 THEN coalesce(h.actuations, 0) END AS actuations,
-        CASE
-            WHEN actuations IS NULL THEN 'no_data'
-            WHEN b.coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-        END AS null_reason,
         b.seconds
     FROM views.signal_bins AS b
     JOIN detectors AS k USING (event_date, controller_id)
@@ -45,5 +41,9 @@ counted AS (
 )
 SELECT
     * EXCLUDE (seconds),
+    CASE
+        WHEN actuations IS NULL THEN 'no_data'
+        WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
+    END AS null_reason,
     CASE WHEN null_reason IS NULL THEN actuations * 3600 / seconds END AS actuations_per_h
 FROM counted

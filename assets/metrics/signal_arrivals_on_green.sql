@@ -2,7 +2,7 @@
 WITH
 advance AS (
     SELECT event_date, controller_id, detector, phase, CAST(travel_to_stop_bar_s * 1000000 AS BIGINT) AS travel_us
-    FROM views.signal_detectors_by_day
+    FROM views.signal_channels_by_day
     WHERE function = 'advance'
 ),
 phases AS (
@@ -66,8 +66,7 @@ counted AS (
         CASE WHEN is_heard THEN n END AS arrivals,
         CASE WHEN is_heard THEN coalesce(h.green_arrivals, 0) END AS green_arrivals,
         CASE WHEN is_heard THEN coalesce(h.yellow_arrivals, 0) END AS yellow_arrivals,
-        CASE WHEN is_heard THEN coalesce(h.red_arrivals, 0) END AS red_arrivals,
-        green_arrivals + yellow_arrivals + red_arrivals AS known_arrivals
+        CASE WHEN is_heard THEN coalesce(h.red_arrivals, 0) END AS red_arrivals
     FROM views.signal_bins AS b
     JOIN phases AS k USING (event_date, controller_id)
     LEFT JOIN heard AS h USING (event_date, controller_id, phase, quarter)
@@ -75,6 +74,7 @@ counted AS (
 judged AS (
     SELECT
         * EXCLUDE (is_heard),
+        green_arrivals + yellow_arrivals + red_arrivals AS known_arrivals,
         CASE
             WHEN is_heard IS NOT TRUE THEN 'no_data'
             WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'

@@ -3,7 +3,7 @@ WITH
 -- A push button that the reference table does not know belongs to the phase of its own number.
 buttons AS (
     SELECT event_date, controller_id, detector, phase
-    FROM views.signal_detectors_by_day
+    FROM views.signal_channels_by_day
     WHERE function = 'pedestrian'
 ),
 told AS MATERIALIZED (

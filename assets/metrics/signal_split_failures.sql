@@ -2,7 +2,7 @@
 WITH
 phases AS (
     SELECT DISTINCT event_date, controller_id, phase
-    FROM views.signal_detectors_by_day
+    FROM views.signal_channels_by_day
     WHERE function = 'presence'
 ),
 cycles AS MATERIALIZED (

@@ -20,7 +20,7 @@ phases AS (
     SELECT event_date, controller_id, phase FROM heard
     UNION
     SELECT event_date, controller_id, phase
-    FROM views.signal_detectors_by_day
+    FROM views.signal_channels_by_day
     WHERE function <> 'pedestrian'
 ),
 counted AS (
@@ -38,8 +38,7 @@ counted AS (
         CASE WHEN is_heard THEN coalesce(h.greens, 0) END AS greens,
         CASE WHEN is_heard THEN coalesce(h.gap_outs, 0) END AS gap_outs,
         CASE WHEN is_heard THEN coalesce(h.max_outs, 0) END AS max_outs,
-        CASE WHEN is_heard THEN coalesce(h.force_offs, 0) END AS force_offs,
-        gap_outs + max_outs + force_offs AS terminations
+        CASE WHEN is_heard THEN coalesce(h.force_offs, 0) END AS force_offs
     FROM views.signal_bins AS b
     JOIN phases AS k USING (event_date, controller_id)
     LEFT JOIN heard AS h USING (event_date, controller_id, phase, quarter)
@@ -47,6 +46,7 @@ counted AS (
 judged AS (
     SELECT
         * EXCLUDE (is_heard),
+        gap_outs + max_outs + force_offs AS terminations,
         CASE
             WHEN is_heard IS NOT TRUE THEN 'no_data'
             WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'

@@ -34,7 +34,8 @@ def settle(rows: pl.DataFrame, contract: Contract) -> Settled:
         return Settled(single, 0, 0)
     doubled = rows.filter(twice)
     values = [c for c in contract.names if c not in contract.key]
-    said = pl.struct(values).n_unique() if values else pl.lit(1)
+    told = [c for c in values if not contract[c].of_delivery]
+    said = pl.struct(told).n_unique() if told else pl.lit(1)
     counts = doubled.group_by(key).agg(pl.len().cast(pl.Int64).alias("_versions"), said.alias("_distinct"))
     latest = latest_of(doubled, key, values).join(counts, on=key, how="left")
     superseded = int((latest["_distinct"] - 1).sum())

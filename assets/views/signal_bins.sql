@@ -6,16 +6,6 @@ silences AS MATERIALIZED (
 controllers AS (
     SELECT DISTINCT event_date, controller_id FROM silences
 ),
--- The row that holds when the day starts; before the first row, the first one.
-places AS (
-    SELECT d.event_date, r.controller_id, r.district
-    FROM reference.signal_controllers AS r
-    CROSS JOIN days AS d
-    QUALIFY row_number() OVER (
-        PARTITION BY d.event_date, r.controller_id
-        ORDER BY r.valid_from <= d.starts_at DESC, abs(us_between(r.valid_from, d.starts_at))
-    ) = 1
-),
 silent AS (
     SELECT
         s.event_date,
@@ -44,6 +34,6 @@ SELECT
 FROM controllers AS c
 JOIN quarters AS q USING (event_date)
 LEFT JOIN silent AS s USING (event_date, controller_id, quarter)
-LEFT JOIN places AS p USING (event_date, controller_id)
+LEFT JOIN views.signal_controllers_by_day AS p USING (event_date, controller_id)
 LEFT JOIN metrics.sensor_health_daily AS h
     ON h.event_date = q.event_date AND h.sensor_id = c.controller_id AND h.feed = 'signal_events'

@@ -2,7 +2,7 @@
 WITH
 presence AS (
     SELECT event_date, controller_id, detector, phase
-    FROM views.signal_detectors_by_day
+    FROM views.signal_channels_by_day
     WHERE function = 'presence'
 ),
 -- On and off within one tenth of a second: no time passes and the state is as before.

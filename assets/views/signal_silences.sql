@@ -19,7 +19,8 @@ controllers AS (
         m.controller_id,
         epoch_us(any_value(d.starts_at)) AS starts_us,
         epoch_us(any_value(d.ends_at)) AS ends_us,
-        starts_us - CAST(threshold('signal_lookback_s') * 1000000 AS BIGINT) AS view_us
+        -- Just before the first instant in view, so that no event can be there.
+        starts_us - CAST(threshold('signal_lookback_s') * 1000000 AS BIGINT) - 1 AS view_us
     FROM minutes AS m
     JOIN days AS d USING (event_date)
     GROUP BY m.event_date, m.controller_id

@@ -6,6 +6,7 @@ holds no newline, so that files can be read in ranges and one stray quote cannot
 
 import csv
 import io
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,17 +22,22 @@ QUOTED = r'"(?:[^"]|"")*"'
 def decode(lines: Lines, source: Source, header: tuple[str, ...]) -> Decoded:
     """Decode a batch of lines into text columns named by `header`."""
     plain = lines.encoding == "utf-8" and lines.is_utf8 and b'"' not in lines.data and b"\0" not in lines.data
-    if plain and _fields_per_line(lines, source.delimiter, len(header)).all():
+    if plain and _fit(_delimiters(lines, source.delimiter), header, source).all():
         frame = _parse(lines.data, lines.positions, source, header, quoted=False)
         if frame is not None:
             return Decoded((frame,), payloads=lines.payloads)
     return _triage(lines, source, header)
 
 
-def _fields_per_line(lines: Lines, delimiter: str, wanted: int) -> np.ndarray:
+def _delimiters(lines: Lines, delimiter: str) -> np.ndarray:
     starts, ends = lines.bounds
     marks = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == ord(delimiter))
-    return np.searchsorted(marks, ends) - np.searchsorted(marks, starts) == wanted - 1
+    return np.searchsorted(marks, ends) - np.searchsorted(marks, starts)
+
+
+def _fit(delimiters: Any, header: tuple[str, ...], source: Source) -> Any:
+    """Whether lines with so many delimiters have the header's fields; Polars reads fields left out at the end as null."""
+    return delimiters < len(header) if source.short_lines else delimiters == len(header) - 1
 
 
 def _parse(data: bytes, positions: pl.Series, source: Source, header: tuple[str, ...], quoted: bool) -> pl.DataFrame | None:
@@ -60,7 +66,7 @@ def _triage(lines: Lines, source: Source, header: tuple[str, ...]) -> Decoded:
     table = table.filter(~no_text)
     bare = table["line"].str.replace_all(QUOTED, "")
     delimiters = bare.str.count_matches(source.delimiter, literal=True)
-    fits = (delimiters == len(header) - 1) & ~bare.str.contains('"', literal=True)
+    fits = _fit(delimiters, header, source) & ~bare.str.contains('"', literal=True)
     bad = table.filter(~fits)
     counted = (delimiters.filter(~fits) + 1).cast(pl.String) + " fields: " + bad["line"]
     found.append(faults(bad["_position"], Code.MALFORMED, f"{len(header)} fields, quotes closed", counted))

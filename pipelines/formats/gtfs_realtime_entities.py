@@ -37,7 +37,9 @@ class Rows:
 def refused(documents: Sequence[int], places: Sequence[int], expected: str) -> pl.DataFrame:
     """Faults of entities and documents that are malformed."""
     at = {"document": pl.Series(documents, dtype=pl.Int64), "place": pl.Series(places, dtype=pl.Int64)}
-    told = pl.concat([no_faults().drop("_position"), pl.DataFrame({"code": [str(Code.MALFORMED)] * len(documents)})], how="diagonal")
+    told = pl.concat(
+        [no_faults().drop("_position"), pl.DataFrame({"code": [str(Code.MALFORMED)] * len(documents)})], how="diagonal"
+    )
     return pl.DataFrame(at).hstack(told).with_columns(pl.lit(expected).alias("expected"))
 
 

@@ -10,17 +10,25 @@ import numpy as np
 import polars as pl
 
 from pipelines.engine import cursor
-from pipelines.formats.gtfs_realtime_entities import CONTENT, FIRST_STOP, SKIPPED, STOPS, Rows, content
+from pipelines.formats.gtfs_realtime_entities import CONTENT, FIRST_STOP, SKIPPED, Rows, content
 from pipelines.formats.json_documents import Entities, entities, pointer, types, values
 from pipelines.formats.lines import Lines
 
 NEXT_STOP = """
+WITH updates AS (
+    SELECT
+        row_number() OVER () AS row,
+        json_extract(line, '$.trip_update.stop_time_update[*]') AS stops,
+        json_extract(line, '$.tripUpdate.stopTimeUpdate[*]') AS camel
+    FROM entities
+)
 SELECT list_filter(
-    coalesce(nullif(json_extract(line, '$.trip_update.stop_time_update[*]'), []), json_extract(line, '$.tripUpdate.stopTimeUpdate[*]')),
-    lambda stop: coalesce(json_extract_string(stop, '$.schedule_relationship'), json_extract_string(stop, '$.scheduleRelationship'), '')
-        NOT IN {skipped}
+    CASE WHEN len(stops) > 0 THEN stops ELSE camel END,
+    lambda stop: list_filter(json_extract_string(stop, ['$.schedule_relationship', '$.scheduleRelationship']),
+        lambda told: told IN {skipped}) = []
 )[1] AS line
-FROM entities
+FROM updates
+ORDER BY row
 """
 
 
@@ -71,14 +79,12 @@ def _content(table: pl.DataFrame) -> pl.DataFrame:
     asked = {c: _pointers(c) for c in CONTENT}
     if not table.height:
         return pl.DataFrame({f"has {c}": pl.Series([], dtype=pl.Boolean) for c in CONTENT})
-    told = types(table, [p for pointers in asked.values() for p in pointers])
-    return told.select(
-        pl.any_horizontal((pl.col(p) == "OBJECT").fill_null(False) for p in pointers).alias(f"has {c}") for c, pointers in asked.items()
-    )
+    told = types(table, [p for pointers in asked.values() for p in pointers]).select((pl.all() == "OBJECT").fill_null(False))
+    return told.select(pl.any_horizontal(pointers).alias(f"has {c}") for c, pointers in asked.items())
 
 
 def _next_stops(table: pl.DataFrame) -> pl.DataFrame:
-    skipped = tuple([*SKIPPED, *(str(n) for n in SKIPPED.values())])
+    skipped = (*SKIPPED, *(str(n) for n in SKIPPED.values()))
     with cursor() as engine:
         engine.register("entities", table.select("line").to_arrow())
         return engine.sql(NEXT_STOP.format(skipped=skipped)).pl().with_columns(pl.col("line").cast(pl.String))
@@ -88,6 +94,3 @@ def _pointers(wire: str) -> list[str]:
     keys = wire.split(".")
     camel = [re.sub("_([a-z])", lambda m: m[1].upper(), k) for k in keys]
     return list(dict.fromkeys([pointer(*keys), pointer(*camel)]))
-
-
-assert STOPS == "trip_update.stop_time_update"

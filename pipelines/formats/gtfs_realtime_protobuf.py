@@ -1,11 +1,12 @@
-"""GTFS-Realtime as protobuf: the entities of FeedMessages as wire columns. What an entity says is judged in documents/gtfs_realtime.
+"""GTFS-Realtime as protobuf: the entities of FeedMessages as wire columns.
 
-The Python loops here see documents, and entities of broken documents alone.
+What an entity says is judged in documents/gtfs_realtime. The loops here see documents, and entities of broken ones alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
+from google.protobuf.descriptor import FieldDescriptor
 from google.transit import gtfs_realtime_pb2
 
 from pipelines.formats.gtfs_realtime_entities import CONTENT, FIRST_STOP, SKIPPED, STOPS, Rows, content, refused
@@ -14,13 +15,6 @@ from pipelines.formats.protobuf import Reader, field, members, reader
 
 HEADER, ENTITY = 1, 2
 MESSAGE = gtfs_realtime_pb2.FeedMessage.DESCRIPTOR
-ENUMS = {
-    "current_status": gtfs_realtime_pb2.VehiclePosition.VehicleStopStatus,
-    "occupancy_status": gtfs_realtime_pb2.VehiclePosition.OccupancyStatus,
-    "congestion_level": gtfs_realtime_pb2.VehiclePosition.CongestionLevel,
-    "schedule_relationship": gtfs_realtime_pb2.TripDescriptor.ScheduleRelationship,
-    "incrementality": gtfs_realtime_pb2.FeedHeader.Incrementality,
-}
 
 
 def rows(documents: Lines, wanted: tuple[str, ...]) -> Rows:
@@ -52,7 +46,7 @@ def rows(documents: Lines, wanted: tuple[str, ...]) -> Rows:
         moved = [at[d][p] if d in at else p for d, p in zip(table["document"], table["place"], strict=True)]
         table = table.with_columns(pl.Series("place", moved, dtype=pl.Int64))
     table = table.with_columns(pl.col("entity").struct.field("is_deleted"), *(_has(c) for c in CONTENT))
-    columns = [_wire(w).alias(w) for w in wanted if _is_known(w)]
+    columns = [_wire(w, f).alias(w) for w in wanted if (f := _field(w)) is not None]
     out = table.select("document", "place", content(), *columns)
     return Rows(out, refused([d for d, _ in bad], [p for _, p in bad], "a FeedMessage of GTFS-Realtime"), _payloads(raw))
 
@@ -77,33 +71,34 @@ def _has(name: str) -> pl.Expr:
     return pl.col("entity").struct.field(name).is_not_null().alias(f"has {name}")
 
 
-def _is_known(wire: str) -> bool:
-    """Whether the standard has such a field, and one that is a value."""
-    message = MESSAGE
+def _field(wire: str) -> FieldDescriptor | None:
+    """What the standard says of a name; None where it has no such value."""
+    message, found = MESSAGE, None
     for name in (wire if wire.startswith("header.") else f"entity.{wire}").split("."):
         if message is None or name not in message.fields_by_name:
-            return False
-        message = message.fields_by_name[name].message_type
-    return message is None
+            return None
+        found = message.fields_by_name[name]
+        message = found.message_type
+    return found if message is None else None
 
 
-def _wire(wire: str) -> pl.Expr:
+def _wire(wire: str, said: FieldDescriptor) -> pl.Expr:
     """The value at a dotted path: numbers as they are, enums by their names."""
     first, *way = (wire if wire.startswith("header.") else f"entity.{wire}").split(".")
     value = pl.col(first)
     if wire.startswith(FIRST_STOP):
-        said = pl.col("entity").struct.field("trip_update").struct.field("stop_time_update")
+        updates = value.struct.field("trip_update").struct.field("stop_time_update")
         skipped = pl.element().struct.field("schedule_relationship").is_in(list(SKIPPED.values())).fill_null(False)
-        value, way = said.list.filter(~skipped).list.first(), wire.removeprefix(FIRST_STOP).split(".")
+        value, way = updates.list.filter(~skipped).list.first(), wire.removeprefix(FIRST_STOP).split(".")
     for name in way:
         value = value.struct.field(name)
-    if way[-1] in ENUMS and not wire.startswith(FIRST_STOP):
-        names = {number: name for name, number in ENUMS[way[-1]].items()}
-        return value.replace_strict(names, default=value.cast(pl.String), return_dtype=pl.String)
-    return value
+    if said.enum_type is None:
+        return value
+    names = {v.number: v.name for v in said.enum_type.values}
+    return value.replace_strict(names, default=value.cast(pl.String), return_dtype=pl.String)
 
 
-def _payloads(raw: Sequence[bytes]):
+def _payloads(raw: Sequence[bytes]) -> Callable[[Sequence[int], Sequence[int]], list[str]]:
     def payloads(documents: Sequence[int], places: Sequence[int]) -> list[str]:
         walked = {d: members(raw[d], ENTITY) for d in set(documents)}
         out = []

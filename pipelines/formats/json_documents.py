@@ -14,6 +14,7 @@ import polars as pl
 from pipelines.engine import cursor
 from pipelines.formats.decoded import faults
 from pipelines.formats.lines import Lines
+from schemas.conform import no_faults
 from schemas.rejection import Code
 
 MAX_DEPTH = 1000
@@ -84,8 +85,10 @@ def entities(documents: Lines, pointers: Sequence[str] = ("",), marks: Mapping[s
     rows = rows.with_row_index("_position").with_columns(pl.col("_position").cast(pl.Int64))
     bad = rows.filter(pl.col("code").is_not_null())
     good = rows.filter(pl.col("code").is_null()).select("_position", "document", "place", "line")
-    told = [faults(b["_position"], Code(b["code"][0]), b["expected"][0], b["line"]) for b in bad.partition_by("code", "expected")]
-    told = pl.concat(told).sort("_position") if told else faults(pl.Series([], dtype=pl.Int64), Code.MALFORMED, "")
+    found_faults = [
+        faults(b["_position"], Code(b["code"][0]), b["expected"][0], b["line"]) for b in bad.partition_by("code", "expected")
+    ]
+    told = pl.concat(found_faults).sort("_position") if found_faults else no_faults()
     return Entities(good, whole, told, rows["document"].to_numpy(), documents, bad)
 
 

@@ -114,7 +114,7 @@ def _documents(wire: pl.DataFrame, emitted: pl.DataFrame, times: np.ndarray, cut
     return polled.select(
         received_s=pl.col("stamp_s") + 2,
         name=pl.concat_str(pl.lit("station_status-"), pl.col("stamp_s")),
-        body=pl.when("cut").then(body.str.slice(0, 90)).otherwise(body).cast(pl.Binary),
+        body=pl.when("cut").then(body.str.slice(0, 60)).otherwise(body).cast(pl.Binary),
         rows=rows,
     )
 

@@ -25,6 +25,18 @@ def _local(city: City, at: np.ndarray) -> pl.Series:
     return pl.from_epoch(seconds, "s").dt.replace_time_zone("UTC").dt.convert_time_zone(city.zone)
 
 
+def naive(city: City, stamp: np.ndarray, sleepy: np.ndarray) -> tuple[pl.Series, np.ndarray, np.ndarray]:
+    """Wall-clock text of instants; whether it comes twice that day; whether a sleepy clock wrote an hour that was skipped."""
+    utc = pl.from_epoch(pl.Series(stamp), "s").dt.replace_time_zone("UTC")
+    local = utc.dt.convert_time_zone(city.zone).dt.replace_time_zone(None)
+    doubled = local.dt.replace_time_zone(city.zone, ambiguous="null", non_existent="null").is_null().to_numpy()
+    earlier = (utc.dt.offset_by("-1h")).dt.convert_time_zone(city.zone).dt.replace_time_zone(None)
+    skipped = ((local - earlier).dt.total_seconds().to_numpy() > 3600) & sleepy
+    if skipped.any():
+        local = pl.select(pl.when(pl.Series(skipped)).then(local.dt.offset_by("-1h")).otherwise(local)).to_series()
+    return local.dt.strftime("%Y-%m-%d %H:%M:%S"), doubled & ~skipped, skipped
+
+
 def drawn(rng: np.random.Generator, rate_h: np.ndarray, step_s: float) -> np.ndarray:
     """Instants of a Poisson process, in seconds after its start and sorted, whose rate per hour is given step by step."""
     expected = rate_h * step_s / 3600

@@ -6,6 +6,7 @@ Whose meters they are and what flows through them is in households.py.
 import numpy as np
 import polars as pl
 
+from pipelines.simulator.clockwork import naive
 from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
 from pipelines.simulator.households import INTERVAL_S, flowing
 from pipelines.simulator.outbox import BAD_UTF8
@@ -70,7 +71,7 @@ def _send(
     destroys, rejected = flags(KINDS, chosen)
     shift = meters["clock_offset_s"].gather(index).to_numpy()
     stamp = ended + shift + np.where(chosen == _at("future"), THIRTY_YEARS_S, 0)
-    naive, doubled, skipped = _naive(city, stamp, sleepy[meter])
+    naive, doubled, skipped = naive(city, stamp, sleepy[meter])
     rejected = rejected | doubled | skipped
     factor = meters["energy_factor"].gather(index).to_numpy()
     said = np.round(np.where(stuck, 300 + meter % 7, wh) / factor).astype(np.int64)
@@ -98,18 +99,6 @@ def _send(
 
 def _at(kind: str) -> int:
     return KINDS.index(kind)
-
-
-def _naive(city: City, stamp: np.ndarray, sleepy: np.ndarray) -> tuple[pl.Series, np.ndarray, np.ndarray]:
-    """Wall-clock text of instants; whether it comes twice that day; whether a sleepy clock wrote an hour that was skipped."""
-    utc = pl.from_epoch(pl.Series(stamp), "s").dt.replace_time_zone("UTC")
-    local = utc.dt.convert_time_zone(city.zone).dt.replace_time_zone(None)
-    doubled = local.dt.replace_time_zone(city.zone, ambiguous="null", non_existent="null").is_null().to_numpy()
-    earlier = (utc.dt.offset_by("-1h")).dt.convert_time_zone(city.zone).dt.replace_time_zone(None)
-    skipped = ((local - earlier).dt.total_seconds().to_numpy() > 3600) & sleepy
-    if skipped.any():
-        local = pl.select(pl.when(pl.Series(skipped)).then(local.dt.offset_by("-1h")).otherwise(local)).to_series()
-    return local.dt.strftime("%Y-%m-%d %H:%M:%S"), doubled & ~skipped, skipped
 
 
 def _keys(wire: pl.DataFrame, masks: dict[str, np.ndarray]) -> pl.DataFrame:

@@ -23,7 +23,6 @@ HEADWAY_S, START_LOST_S, CLOSEST_S = 2.0, 2.0, 1.6
 """Saturation headway and start-up loss, near HCM 7's 1900 veh/h and 2 s; no two cars pass a point closer than the third."""
 APPROACH_S = 6.0
 """From the advance detector to the stop bar."""
-PASSAGE_S = 3.0
 WALK_S, PED_CLEAR_S = 7.0, 9.0
 PRESSES_H = 24.0
 
@@ -37,7 +36,7 @@ class Passed:
         cars: one row per car: phase, advance_s (at the detector upstream), bar_s (at the stop bar, were nobody waiting),
             on_s and off_s (over the stop bar).
         presses: one row per press of a pedestrian's button: phase, press_s.
-        walks: one row per walk: phase, walk_s, first_press_s.
+        walks: one row per walk: phase, walk_s, first_press_s (of those who waited for it).
     """
 
     greens: pl.DataFrame
@@ -135,16 +134,18 @@ def _bar(cars: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pedestrians(rng: np.random.Generator, shape: np.ndarray, begins: dict[int, np.ndarray]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Presses of the buttons beside the main and the side street, and the walks that answer them."""
+    """Presses of the buttons beside the main street, and the walks that answer them."""
     presses, walks = [], []
-    for phase in (2, 4):
+    for phase in MAIN:
         press = np.unique(np.round(drawn(rng, PRESSES_H * shape, 60.0), 1))
         again = press[rng.random(len(press)) < 0.4]
         press = np.unique(np.round(np.concatenate([press, again + rng.uniform(0.5, 4.0, len(again))]), 1))
         press = press[press < begins[phase][-1] - 1]
-        served = np.searchsorted(begins[phase], press, side="right")
-        first = np.unique(served, return_index=True)
+        before, after = (np.searchsorted(begins[phase], press - wait, side="right") for wait in (0.0, WALK_S))
+        asks = before == after  # who presses while the walk is shown waits for none
+        served, first = np.unique(before[asks], return_index=True)
+        asked = {"walk_s": np.round(begins[phase][served], 1), "first_press_s": press[asks][first]}
+        press = press[asks | np.isin(before - 1, served)]
         presses.append(pl.DataFrame({"phase": np.full(len(press), phase), "press_s": press}))
-        answered = {"walk_s": np.round(begins[phase][first[0]], 1), "first_press_s": press[first[1]]}
-        walks.append(pl.DataFrame({"phase": np.full(len(first[0]), phase), **answered}))
+        walks.append(pl.DataFrame({"phase": np.full(len(served), phase), **asked}))
     return pl.concat(presses), pl.concat(walks)

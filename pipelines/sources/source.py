@@ -65,6 +65,7 @@ class Source:
     """A checked source block. Picklable: it travels to Beam workers.
 
     Attributes:
+        short_lines: a line of CSV may leave out its last fields.
         type: which of the kinds of thing in a stream is meant, where its format knows several.
         live: how the broker is reached, as the module of its kind checked it; None for files.
         records: path of keys to the array of rows within a JSON document; none where the document is the row, or the array.
@@ -80,6 +81,7 @@ class Source:
     decimal: str = "."
     thousands: str = ""
     header: bool = True
+    short_lines: bool = False
     where: str | None = None
     unpivot: Unpivot | None = None
     append_only: bool = False

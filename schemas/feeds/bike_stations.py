@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, Described, RowRule
+from schemas.health import DAYTIME, DAYTIME_S, Health, stamped_ahead
 
 
 def _count(name: str, doc: str, unit: str) -> Column:
@@ -41,6 +42,22 @@ CONTRACT = Contract(
         ),
     ),
     described=Described("stations", on="station_id", clock="clock_offset_s"),
+    # A station that says nothing new for too long is stale: it is not covered then. One whose numbers stay is stuck after so long
+    # that a station in use would have had a trip.
+    health=Health(
+        value="CASE WHEN coalesce(is_renting, true) OR coalesce(is_returning, true) "
+        "THEN coalesce(vehicles_available, 0) * 100000 + coalesce(docks_available, 0) END",
+        holds_s="coalesce(device.report_ttl_s, threshold('bike_report_ttl_s'))",
+        is_judged=DAYTIME,
+        judged_s=DAYTIME_S,
+        is_zero="vehicles_available = 0",
+        is_constant="length * interval_s >= threshold('health_bike_constant_run_s')",
+        is_clock_off=stamped_ahead("reported_at"),
+        tests=(
+            ("insufficient", "coverage_share < threshold('health_min_coverage_share')"),
+            ("stuck", "constant_share > 0"),
+        ),
+    ),
     late_after=timedelta(hours=1),
     sources=("GBFS 1.1, 2.3 and 3.0, station_status.json",),
     wire={

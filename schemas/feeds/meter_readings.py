@@ -7,6 +7,16 @@ from datetime import timedelta
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, Described, RowRule
+from schemas.health import Health
+
+# The third highest peak of each register's day is what the spike check compares with.
+READINGS = """
+WITH readings AS (SELECT *, energy_kwh * 3600 / interval_s AS load_kw FROM refined.meter_readings WHERE quality <> 'missing'),
+third_peaks AS (
+    SELECT event_date, meter_id, register, max(load_kw, 3)[3] AS third_kw FROM readings GROUP BY event_date, meter_id, register
+)
+SELECT r.*, p.third_kw FROM readings AS r JOIN third_peaks AS p USING (event_date, meter_id, register)
+"""
 
 CONTRACT = Contract(
     name="meter_readings",
@@ -49,7 +59,28 @@ CONTRACT = Contract(
             "the mean power of a metered connection stays under 50 MW",
         ),
     ),
-    described=Described("meters", on="meter_id", factors=(("energy_kwh", "energy_factor"),), clock="clock_offset_s"),
+    described=Described(
+        "meters",
+        on="meter_id",
+        factors=(("energy_kwh", "energy_factor"),),
+        clock="clock_offset_s",
+        mistaken=(("energy_kwh", ("Wh",)),),
+        peers=("meter_class",),
+    ),
+    # The whole day is judged; a reading of quality 'missing' is none.
+    health=Health(
+        rows=READINGS,
+        value="energy_kwh",
+        channel="register",
+        is_zero="energy_kwh = 0",
+        is_high="coalesce(load_kw - third_kw > threshold('health_meter_spike_ratio') * third_kw AND third_kw > 0, false)",
+        is_constant="length > threshold('health_meter_constant_run_rows')",
+        tests=(
+            ("insufficient", "coverage_share < threshold('health_meter_min_coverage_share')"),
+            ("stuck", "constant_share > 0"),
+            ("high_value", "high_share > 0"),
+        ),
+    ),
     late_after=timedelta(days=1),
     sources=("NAESB REQ.21 Energy Services Provider Interface (Green Button), version 3.3",),
 )

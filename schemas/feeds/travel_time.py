@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, Described, RowRule
+from schemas.health import DAYTIME, DAYTIME_S, Health, stamped_ahead
 
 CONTRACT = Contract(
     name="travel_time",
@@ -32,6 +33,44 @@ CONTRACT = Contract(
     event_time="observed_at",
     row_rules=(RowRule("possible_speed", "length_m <= travel_time_s * 140.0", "nothing on a road travels faster than 140 m/s"),),
     described=Described("routes", on="route_id"),
+    # A travel time is news of its route for so long; a route is covered while there is news.
+    health=Health(
+        value="travel_time_s",
+        holds_s="threshold('health_travel_time_ttl_s')",
+        is_judged=DAYTIME,
+        judged_s=DAYTIME_S,
+        is_high="coalesce(coalesce(length_m, device.length_m) * 3.6 / travel_time_s "
+        "> threshold('health_travel_time_high_kmh'), false)",
+        is_constant="length > threshold('health_constant_run_rows') "
+        "AND length * interval_s >= threshold('health_travel_time_constant_run_s')",
+        is_clock_off=stamped_ahead("observed_at"),
+        tests=(
+            ("insufficient", "coverage_share < threshold('health_min_coverage_share')"),
+            ("high_value", "high_share > threshold('health_high_share')"),
+            ("stuck", "constant_share > 0"),
+        ),
+    ),
     late_after=timedelta(hours=1),
     sources=("DATEX II v3, MeasuredDataPublication, TravelTimeData (CEN/TS 16157-5:2020)",),
+    wire={
+        "datex2/TravelTimeData": {
+            "columns": {
+                "route_id": "measurementSiteReference",
+                "observed_at": "measurementTimeDefault",
+                "travel_time_s": {"from": "duration", "unit": "s", "nulls": [-1]},
+            },
+            "where": "dataError = 'false'",
+        },
+        "sensorthings": {
+            "columns": {
+                "route_id": {
+                    "from": ["Datastream.@iot.id", "topic"],
+                    "combine": "first",
+                    "pattern": r"^(?:.*Datastreams\()?'?([^()']+)'?(?:\).*)?$",
+                },
+                "observed_at": "phenomenonTime",
+                "travel_time_s": {"from": "result.s", "unit_from": "unit"},
+            }
+        },
+    },
 )

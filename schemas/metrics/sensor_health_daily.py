@@ -2,9 +2,8 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
+from schemas.health import VERDICTS
 from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N
-
-VERDICTS = ("good", "silent", "insufficient", "stuck", "chatter", "high_value", "intermittent", "clock", "unit")
 
 CONTRACT = Contract(
     name="sensor_health_daily",

@@ -42,6 +42,10 @@ class Town:
         frame = pl.DataFrame({c.name: _series(c.name, filled[c.name], c.dtype) for c in columns})
         if layer == "refined":
             start = contract.starts_at()
+            # nothing is received before it happens
+            unsaid = pl.Series("_received_at", [r.get("_received_at") is None for r in rows], pl.Boolean)
+            received = pl.when(unsaid).then(contract.event_time).otherwise("_received_at")
+            frame = frame.with_columns(received.alias("_received_at"))
             frame = frame.with_columns(self.city.day(start).alias("event_date"), self.city.local(start).alias("local_time"))
         return frame
 

@@ -1,7 +1,7 @@
 """Random rows of every feed and reference table, found by file: each `randoms*.py` beside this. What metrics make of them is
 in the tests.
 
-A file of makers has `FEEDS`, feed to a function (city, day, seed) -> refined rows, and may have `REFERENCES`, table to a
+A file of makers may have `FEEDS`, feed to a function (city, day, seed) -> refined rows, and `REFERENCES`, table to a
 function (seed) -> rows. Where several files make rows of one table, it holds them all: give your devices names of their own.
 """
 
@@ -27,7 +27,7 @@ def feeds() -> dict[str, list[Callable[[City, date, int], Rows]]]:
     """Makers by feed."""
     out: dict[str, list[Callable[[City, date, int], Rows]]] = {}
     for module in _modules():
-        for feed, make in module.FEEDS.items():
+        for feed, make in getattr(module, "FEEDS", {}).items():
             out.setdefault(feed, []).append(make)
     return out
 

@@ -48,15 +48,29 @@ def stations(city: City, day: date, seed: int) -> Rows:
     return rows
 
 
-def places(seed: int) -> dict[str, Rows]:
-    """Reference rows, some changing over time; places without one, and one that never speaks."""
-    rng, old, later = random.Random(f"places {seed}"), datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 3, 28, 12, tzinfo=UTC)
+def _described(key: str, names: tuple[str, ...], seed: int) -> Rows:
+    rng, old, later = (
+        random.Random(f"places {key} {seed}"),
+        datetime(2020, 1, 1, tzinfo=UTC),
+        datetime(2026, 3, 28, 12, tzinfo=UTC),
+    )
+    said = {"capacity": 110, "lat": 52.5, "lon": 13.4}
+    return [
+        {key: name, "valid_from": at, "district": rng.choice("ab"), "report_ttl_s": rng.choice([None, 600, 5400]), **said}
+        for name in names
+        for at in (old, later)
+    ]
 
-    def row(key: str, name: str, at: datetime) -> dict:
-        ttl = rng.choice([None, 600, 5400])
-        return {key: name, "valid_from": at, "district": rng.choice("ab"), "capacity": 110, "report_ttl_s": ttl}
 
-    return {
-        "reference.car_parks": [row("facility_id", f"p{i}", at) for i in (0, 1, 4, 9) for at in (old, later)],
-        "reference.stations": [row("station_id", f"s{i}", at) for i in (0, 1, 2, 9) for at in (old, later)],
-    }
+def car_parks(seed: int) -> Rows:
+    """Reference rows, some changing over time; car parks without one, and one that never speaks."""
+    return _described("facility_id", ("p0", "p1", "p4", "p9"), seed)
+
+
+def docks(seed: int) -> Rows:
+    """Reference rows, some changing over time; stations without one, and one that never speaks."""
+    return _described("station_id", ("s0", "s1", "s2", "s9"), seed)
+
+
+FEEDS = {"parking_occupancy": parking, "bike_stations": stations}
+REFERENCES = {"car_parks": car_parks, "stations": docks}

@@ -1,4 +1,4 @@
-"""Random rows of roads: a freeway with detectors by the minute, and routes with travel times. Small, seeded, with gaps."""
+"""Random rows of roads: a freeway by the minute, a street, and routes with travel times. Small, seeded, with gaps.
 
 import random
 from datetime import UTC, date, datetime, timedelta
@@ -30,8 +30,36 @@ def freeway(city: City, day: date, seed: int) -> Rows:
                 usual = rng.choice([0.0, rng.uniform(0, 0.15)])
                 share = round(min(blocked.get((sensor, second // 60), usual) * rng.uniform(0.8, 1.2), 1), 3)
                 row = {"sensor_id": sensor, "lane": lane, "observed_at": start + timedelta(seconds=second)}
-                rows.append(row | {"interval_s": interval, "vehicle_count": rng.randrange(30), "occupancy_share": share})
+                rows.append(
+                    row
+                    | {
+                        "interval_s": interval,
+                        "vehicle_count": rng.randrange(30),
+                        "mean_speed_kmh": None,
+                        "occupancy_share": share,
+                    }
+                )
     return rows
+
+
+def street(city: City, day: date, seed: int) -> Rows:
+    """Two detectors of one road with hardly a gap: enough for peaks, at one of them by the hour on odd seeds."""
+    rng, rows = random.Random(f"street {seed} {day}"), []
+    start, seconds = city.day_start(day).astimezone(UTC), city.day_seconds(day)
+    for sensor, interval in (("s0", 300), ("s1", 3600 if seed % 2 and day.day % 2 else 900)):
+        for at in range(0, seconds, interval):
+            if rng.random() < 0.97:
+                row = {"sensor_id": sensor, "lane": 0, "observed_at": start + timedelta(seconds=at), "interval_s": interval}
+                speed = maybe(rng, 0.98, round(rng.uniform(20, 60), 1))
+                rows.append(
+                    row | {"vehicle_count": rng.randrange(interval // 10), "mean_speed_kmh": speed, "occupancy_share": None}
+                )
+    return rows
+
+
+def on_roads(city: City, day: date, seed: int) -> Rows:
+    """All detectors of these roads."""
+    return [{"observed_share": None} | r for r in [*freeway(city, day, seed), *street(city, day, seed)]]
 
 
 def travel_times(city: City, day: date, seed: int) -> Rows:
@@ -50,7 +78,7 @@ def travel_times(city: City, day: date, seed: int) -> Rows:
 
 
 def detectors(seed: int) -> Rows:
-    """The freeway's detectors; one of them gained thresholds of its own."""
+    """The detectors of both roads; one of them gained thresholds of its own."""
     old, later = datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 3, 28, 12, tzinfo=UTC)
     rng = random.Random(f"freeway {seed}")
     own = {"incident_difference_min_share": 0.12, "incident_relative_difference_min": 0.6, "incident_downstream_max_share": 0.1}
@@ -65,6 +93,10 @@ def detectors(seed: int) -> Rows:
             "lanes": 2,
         }
         rows.append(row | {"free_flow_kmh": 110.0, "segment_km": 0.5, "road_km": km})
+    rows += [
+        {"sensor_id": s, "valid_from": old, "road": "B2", "lanes": 1, "free_flow_kmh": 50.0, "segment_km": 0.4}
+        for s in ("s0", "s1")
+    ]
     return [*rows, *(r | own | {"valid_from": later} for r in rows if r["sensor_id"] == "f0")]
 
 
@@ -80,5 +112,5 @@ def routes(seed: int) -> Rows:
     ]
 
 
-FEEDS = {"traffic_flow": freeway, "travel_time": travel_times}
+FEEDS = {"traffic_flow": on_roads, "travel_time": travel_times}
 REFERENCES = {"sensors": detectors, "routes": routes}

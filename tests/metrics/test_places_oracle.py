@@ -8,21 +8,21 @@ import pytest
 
 from assets.measure import measure
 
-from .randoms_places import parking, places, stations
+from .randoms_places import car_parks, docks, parking, stations
 
 DAYS = [date(2026, 3, 29), date(2026, 10, 25)]
 """Berlin's days of 23 and 25 hours."""
 HOUR = timedelta(hours=1)
 PLACES = {
-    "parking_hourly": ("refined.parking_occupancy", "reference.car_parks", "facility_id", "observed_at", parking),
-    "bike_availability": ("refined.bike_stations", "reference.stations", "station_id", "reported_at", stations),
+    "parking_hourly": ("refined.parking_occupancy", "reference.car_parks", parking, car_parks),
+    "bike_availability": ("refined.bike_stations", "reference.stations", stations, docks),
 }
 
 
 def fill(town, metric, days, seed, files=1, shuffle=None):
     """Reports of the days and the reference table; returns both as rows."""
-    table, reference, *_, make = PLACES[metric]
-    rows, known = [r for d in days for r in make(town.city, d, seed)], places(seed)[reference]
+    table, reference, make, describe = PLACES[metric]
+    rows, known = [r for d in days for r in make(town.city, d, seed)], describe(seed)
     town.put(table, rows, files, shuffle)
     town.put(reference, known)
     return rows, known
@@ -192,6 +192,6 @@ def test_what_holds_over_midnight_is_restated_with_the_day_before(town, metric):
     days = [DAYS[0] - timedelta(days=1), DAYS[0]]
     fill(town, metric, days, 5)
     town.measure(metric, *days)
-    table, *_, make = PLACES[metric]
+    table, _, make, _ = PLACES[metric]
     town.put(table, make(town.city, days[0], 6))
     assert measure(town.lake, town.city, metric, days) == days

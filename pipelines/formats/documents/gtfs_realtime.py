@@ -57,16 +57,18 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:
     def placed(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.join(numbered, on=key, maintain_order="left").drop(key)
 
-    told = pl.concat([placed(f).select(FAULT_COLUMNS) for f in faults]).sort("_position")
+    told = pl.concat([placed(f).select(pl.col(n).cast(t) for n, t in FAULT_COLUMNS.items()) for f in faults]).sort("_position")
     return Decoded(tuple(placed(f) for f in frames), told, payloads, numbered["document"].to_numpy())
 
 
 def _is_json(documents: Lines) -> np.ndarray:
-    """Whether a document's first byte that is no blank opens an object or a list; a FeedMessage begins with the key of its header."""
+    """Whether the first byte that is no blank opens an object or a list; a FeedMessage begins with its header."""
     raw = np.frombuffer(documents.data, np.uint8)
     starts, ends = documents.bounds
     at = starts[:, None] + np.arange(LOOK)
-    head = np.where(at < ends[:, None], raw[np.minimum(at, max(raw.size - 1, 0))], 0) if raw.size else np.zeros(at.shape, np.uint8)
+    head = (
+        np.where(at < ends[:, None], raw[np.minimum(at, max(raw.size - 1, 0))], 0) if raw.size else np.zeros(at.shape, np.uint8)
+    )
     solid = ~np.isin(head, np.frombuffer(BLANKS, np.uint8))
     first = np.take_along_axis(head, solid.argmax(axis=1)[:, None], axis=1)[:, 0]
     return np.isin(first, [BRACE, ord("[")])
@@ -79,7 +81,9 @@ def _judged(frame: pl.DataFrame, contract: Contract) -> tuple[pl.DataFrame, pl.D
     said_by = pl.when(pl.col("entity") == "trip_update").then(pl.coalesce(trip, "entity")).otherwise("entity")
     told = frame.with_columns(said_by.alias("said_by"), pl.coalesce(stamps).alias("observed_at"))
     nothing = told.filter(pl.col("entity").is_null())
-    blank = refused(nothing["document"], nothing["place"], "an entity with a vehicle, a trip update or other content")
+    blank = refused(
+        nothing["document"].to_list(), nothing["place"].to_list(), "an entity with a vehicle, a trip update or other content"
+    )
     own, header = _seconds("observed_at"), _seconds("header.timestamp")
     tolerance = contract.future_tolerance.total_seconds()
     ahead = pl.col("entity").is_not_null() & (header > 0) & (own > header + tolerance) & (own < YEAR_10000_S)

@@ -30,7 +30,7 @@ LATITUDE_FIRST = r"^\s*([-+0-9.eE]+)\s*,\s*([-+0-9.eE]+)\s*$"
 NULL_IN_LD = "urn:ngsi-ld:null"
 
 
-def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:
+def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
     """A row per entity."""
     pointers = ("/data/features", "/data", "/features", "/entities", "")
     entities = json_documents.entities(documents, pointers, {p: mark for p, mark in ENVELOPES.items() if mark})
@@ -101,7 +101,7 @@ def _read(name: str) -> pl.Expr:
         return found
     if name == "type":
         return found.str.extract(r"([^/#]+)$", 1)  # a type that was not compacted is a URI
-    attribute, *members = (name[1:],) if name.startswith("/") else name.split(".")
+    members = [] if name.startswith("/") else name.split(".")[1:]
     if not members:
         both = pl.col(f"{name} from").is_not_null() & pl.col(f"{name} to").is_not_null()
         # a property whose value is null has no value, and is not the JSON of itself

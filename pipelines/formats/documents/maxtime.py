@@ -1,0 +1,107 @@
+"""Event logs that MaxTime controllers give as XML: EventResponses of one controller each, with an Event per line.
+
+Wire names are those of the document: IntersectionNumber, IP, MAC, StartTime and PhasesInUse of the Description; ID, TimeStamp,
+EventTypeID and Parameter of the Event. Times are the controller's wall clock, month first, padded or not, with or without a
+fraction; events may be a second out of order. What codes mean does not belong here.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+from lxml import etree
+
+from pipelines.formats.decoded import Decoded, faults
+from pipelines.formats.lines import Lines
+from pipelines.formats.xml_documents import Malformed, elements, text_of
+from pipelines.sources.source import TOLD, Source
+from schemas.conform import no_faults
+from schemas.contract import Contract
+from schemas.rejection import Code
+
+OF_EVENT = ("ID", "TimeStamp", "EventTypeID", "Parameter")
+TIMES = ("TimeStamp", "StartTime")
+MONTH_FIRST = r"^\s*(\d{1,2})[-/](\d{1,2})[-/](\d{4})[ T](\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?\s*$"
+EVENTS = etree.XPath("*[local-name() = 'Event']")
+COUNT = etree.XPath("count(*[local-name() = 'Event'])")
+VALUES = {n: etree.XPath(f"*[local-name() = 'Event']/@{n}", smart_strings=False) for n in OF_EVENT}
+
+
+def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
+    """A row per Event; a document that is not well-formed, or is another one, is one malformed row."""
+    names = [n for n in source.wire_names if n not in TOLD and n not in source.topic_names]
+    raw = documents.raw()
+    frames, found, rows = [], [no_faults()], []
+    # the loop is over documents: of their events, XPath reads all values of an attribute at once
+    for document in raw:
+        try:
+            read = list(_responses(document, names))
+        except Malformed as error:
+            found.append(faults(pl.Series([sum(rows)], dtype=pl.Int64), Code.MALFORMED, "a MaxTime event log", str(error)))
+            rows.append(1)
+            continue
+        frames += read
+        rows.append(sum(f.height for f in read))
+    of = np.repeat(np.arange(len(rows)), rows)
+    first = np.cumsum([0, *rows])
+    refused = pl.concat(found)
+    kept = np.setdiff1d(np.arange(of.size), refused["_position"].to_numpy())
+    wire = pl.concat(frames) if frames else pl.DataFrame(schema={"": pl.Null} | dict.fromkeys(names, pl.String))
+    times = [_iso(pl.col(n)).alias(n) for n in names if n in TIMES]
+    wire = wire.drop("").with_columns(*times, pl.Series("_position", kept, dtype=pl.Int64))
+    broken = set(of[refused["_position"].to_numpy()].tolist())
+
+    def payloads(positions: pl.Series) -> pl.Series:
+        texts = []
+        for position in positions:  # refused rows only
+            document = raw[int(of[position])]
+            texts.append(
+                document.decode(errors="backslashreplace")
+                if of[position] in broken
+                else _event(document, int(position - first[of[position]]))
+            )
+        return pl.Series("payload", texts, dtype=pl.String)
+
+    return Decoded((wire,), refused, payloads, of)
+
+
+def _responses(document: bytes, names: list[str]) -> Iterator[pl.DataFrame]:
+    """The events of each controller in a document; a column without a name keeps their number."""
+    is_log = False
+    for name, element in elements(document, ("EventResponse",), ("EventResponses",)):
+        is_log = True
+        if name == "EventResponse":
+            count = int(COUNT(element))
+            said = {n: text_of(element, n) for n in names if n not in OF_EVENT}
+            columns = {"": pl.Series([None] * count, dtype=pl.Null)}
+            columns |= {n: _values(element, n, count) for n in names if n in OF_EVENT}
+            columns |= {n: pl.Series([text], dtype=pl.String).new_from_index(0, count) for n, text in said.items()}
+            yield pl.DataFrame(columns).select("", *names)
+    if not is_log:
+        raise Malformed("no EventResponse in it")
+
+
+def _values(response: etree._Element, name: str, count: int) -> pl.Series:
+    values = VALUES[name](response)
+    if len(values) != count:  # some event lacks it: those that have it would move up
+        values = [event.get(name) for event in EVENTS(response)]
+    return pl.Series(values, dtype=pl.String)
+
+
+def _event(document: bytes, number: int) -> str:
+    """One Event as XML."""
+    for name, element in elements(document, ("EventResponse",)):
+        events = EVENTS(element)
+        if name and number < len(events):
+            return etree.tostring(events[number], encoding="unicode", with_tail=False)
+        number -= len(events)
+    return ""
+
+
+def _iso(text: pl.Expr) -> pl.Expr:
+    """A time month first as ISO 8601; any other text as it is."""
+    part = text.str.extract_groups(MONTH_FIRST)
+    padded = [part.struct[i].str.zfill(2) for i in (0, 1, 3, 4, 5)]
+    month, day, hour, minute, second = padded
+    iso = pl.format("{}-{}-{}T{}:{}:{}{}", part.struct[2], month, day, hour, minute, second, part.struct[6].fill_null(""))
+    return pl.when(part.struct[0].is_not_null()).then(iso).otherwise(text)

@@ -1,0 +1,89 @@
+"""Travel times' CSV lines: what an agency says every five minutes of each route, faults and all.
+
+How long routes take is in routes.py.
+"""
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
+from pipelines.simulator.outbox import BAD_UTF8
+from pipelines.simulator.routes import STEP_S
+from pipelines.simulator.sent import Sent, booked, flags, instant, lasting, named, stamped
+from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
+
+KINDS = (
+    "repeat", "correction", "late_minutes", "late_hours", "unreadable_number", "missing_value", "sentinel", "future",
+    "ms_for_s", "truncated", "nul_bytes", "not_utf8",
+)  # fmt: skip
+HEADER = "route,time,seconds,metres\n"
+LONGEST_S = 172_800
+
+
+def day(rng: np.random.Generator, routes: pl.DataFrame, driven: pl.DataFrame, start: int, end: int, rates: FaultRates) -> Sent:
+    """All that is said about who sets out in [start, end), epoch seconds.
+
+    Args:
+        driven: how long it takes, as `routes.driven` gives it.
+    """
+    n = routes.height
+    windows = {k: stretch(rng, some(rng, getattr(rates, k), n), start, end, (1.0, 4.0)) for k in ("drop_out", "stuck")}
+    index, at = driven["route"], driven["at"].to_numpy()
+    stretches = {k: within(w, index.to_numpy(), at) for k, w in windows.items()}
+    dropped, stuck = stretches["drop_out"], stretches["stuck"] & ~stretches["drop_out"]
+    chosen = np.where(dropped, NONE, draw(rng, rates, KINDS, driven.height))
+    destroys, rejected = flags(KINDS, chosen)
+    said = np.where(stuck, 123.4, driven["travel_time_s"].to_numpy())
+    thousandfold = chosen == KINDS.index("ms_for_s")
+    rejected = rejected | (thousandfold & (said * 1000 > LONGEST_S))
+    wire = driven.with_columns(
+        route_id=routes["route_id"].gather(index),
+        length_m=routes["length_m"].gather(index),
+        fault=named(KINDS, chosen).cast(pl.String).fill_null(""),
+        said=said,
+        stamp_s="at",
+        received_s=at + STEP_S + lasting(rng, chosen, KINDS),
+        is_destroyed=destroys | rejected | dropped | stuck,
+        is_refined=~(rejected | dropped),
+        is_dropped=dropped,
+        is_stuck=stuck,
+    )
+    kept = ~dropped
+    books = booked(rejected[kept], chosen[kept] == KINDS.index("repeat"), chosen[kept] == KINDS.index("correction"))
+    result = Sent(_lines(rng, wire.filter(~pl.col("is_dropped"))), wire, _keys(wire), books=books)
+    result.faults.update({k: v for k, v in wire.filter(pl.col("fault") != "")["fault"].value_counts().iter_rows()})
+    result.faults.update({"drop_out": int(dropped.sum()), "stuck": int(stuck.sum())})
+    return result
+
+
+def _keys(wire: pl.DataFrame) -> pl.DataFrame:
+    ill = {"drop_out": "is_dropped", "stuck": "is_stuck"}
+    fault = pl.coalesce(pl.when(pl.col("fault") != "").then("fault"), *(pl.when(c).then(pl.lit(k)) for k, c in ill.items()))
+    return wire.select("route_id", "is_destroyed", "is_refined", observed_at=instant("at"), journey=pl.lit(1, pl.Int64), fault=fault)
+
+
+def _lines(rng: np.random.Generator, sent: pl.DataFrame) -> pl.DataFrame:
+    """Lines of all rows; repeats and corrections give two."""
+
+    def on(kind: str) -> pl.Expr:
+        return pl.col("fault") == kind
+
+    again = sent.filter(pl.col("fault").is_in(["repeat", "correction"]))
+    again = again.with_columns(received_s=pl.col("received_s") + rng.integers(60, 9000, again.height), fault=pl.lit("again"))
+    wire = pl.concat([sent, again]).with_columns(
+        stamp_s=pl.when(on("future")).then(pl.col("stamp_s") + THIRTY_YEARS_S).otherwise("stamp_s"),
+        said=pl.when(on("correction")).then((pl.col("said") * 0.8).round(1)).when(on("ms_for_s")).then(pl.col("said") * 1000)
+        .otherwise("said"),
+    )  # fmt: skip
+    seconds = (
+        pl.when(on("unreadable_number")).then(pl.lit("n/a")).when(on("missing_value")).then(pl.lit(""))
+        .when(on("sentinel")).then(pl.lit("-1")).otherwise(pl.col("said").round(1).cast(pl.String))
+    )  # fmt: skip
+    route = pl.when(on("not_utf8")).then(pl.concat_str("route_id", pl.lit(BAD_UTF8))).otherwise("route_id")
+    line = pl.concat_str(route, pl.lit(","), stamped(), pl.lit(","), seconds, pl.lit(","), "length_m", pl.lit("\n"))
+    return wire.select(
+        "received_s",
+        line=pl.when(on("truncated")).then(pl.concat_str("route_id", pl.lit(",\n")))
+        .when(on("nul_bytes")).then(pl.lit("\x00" * 24 + "\n"))
+        .otherwise(line),
+    )  # fmt: skip

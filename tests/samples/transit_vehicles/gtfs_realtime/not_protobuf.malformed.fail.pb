@@ -1,0 +1,1 @@
+<html>502 Bad Gateway</html>
