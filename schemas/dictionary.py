@@ -5,9 +5,10 @@ Nothing is declared here; prose about how to use the lake belongs in README.md.
 
 import csv
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from schemas import ledger, registry
 from schemas.column import IDENTIFIER, Column
@@ -85,6 +86,7 @@ def _dataset(contract: Contract) -> list[str]:
         "",
         *_columns(contract.columns),
         *_rules(contract),
+        *_wire(contract),
         *(("Sources:", "", *(f"- {s}" for s in contract.sources), "") if contract.sources else ()),
     ]
 
@@ -142,6 +144,8 @@ def _values(column: Column) -> str:
         said.append(f"matches `{column.pattern}`")
     if column.default is not None:
         said.append(f"`{column.default}` where the source has none")
+    if column.from_place:
+        said.append("the row's place in its document where the source has none")
     if column.privacy != "open":
         said.append(f"privacy class {column.privacy}")
     return "; ".join(said)
@@ -151,6 +155,27 @@ def _rules(contract: Contract) -> list[str]:
     rows = [(r.name, "row, else refused", r.doc, f"`{r.condition}`") for r in contract.row_rules]
     rows += [(r.name, f"partition, {r.severity}", r.doc, f"`{r.broken}` is 0") for r in contract.table_rules]
     return _table(("rule", "of", "says", "as SQL"), rows) if rows else []
+
+
+def _wire(contract: Contract) -> list[str]:
+    """Which names of which standard the columns are, unless a source's block says otherwise."""
+    out = []
+    for known, block in contract.wire.items():
+        fmt, _, kind = known.partition("/")
+        of_type = f', `type = "{kind}"`' if kind else ""
+        others = [f"`{k} = {v!r}`" for k, v in block.items() if k != "columns"]
+        out += [f"As `{fmt}`{of_type}" + (f", with {', '.join(others)}" if others else "") + ":", ""]
+        out += _table(("column", "comes from"), ((f"`{n}`", _incoming(v)) for n, v in block.get("columns", {}).items()))
+    return out
+
+
+def _incoming(mapping: Any) -> str:
+    """A mapping of a source's block in a few words."""
+    if not isinstance(mapping, Mapping):
+        return f"`{mapping}`" if isinstance(mapping, str) else ", ".join(f"`{m}`" for m in mapping)
+    names = mapping.get("from", [])
+    said = [", ".join(f"`{n}`" for n in ([names] if isinstance(names, str) else names))] if names else []
+    return "; ".join(said + [f"{k} {v!r}" for k, v in mapping.items() if k != "from"])
 
 
 def _stages() -> list[str]:

@@ -1,7 +1,7 @@
 """GTFS Schedule: what a feed's zip says of its trips, as rows of one `type`: `stop_times` or `services`.
 
 `stop_times`: a stop of a trip, with the trip's route, direction and service. `services`: a service on a date, from calendar.txt
-and calendar_dates.txt, with `starts_at`, noon minus 12 h of that date in the agency's zone, from which times of trips are counted.
+and calendar_dates.txt, with `starts_at`, noon minus 12 h of that date in the agency's zone, from which its times are counted.
 Wire names are GTFS's own, and `arrival_s`, `departure_s`, `publisher`, `valid_from`. Trips of frequencies.txt have no times of
 their own and are left out. Shapes, fares and names of stops do not belong here.
 """
@@ -33,7 +33,7 @@ class _Unfit(Exception):
     """A feed that is none, said in one line."""
 
 
-def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 - every format is asked alike
+def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
     """The rows of each feed. A feed of which a file is missing or broken is one row refused."""
     make = {"stop_times": _stop_times, "services": _services}.get(source.type or "", _stop_times)
     frames, refused, of, first = [], [], [], 0
