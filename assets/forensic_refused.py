@@ -13,7 +13,7 @@ from schemas.contract import Contract
 from schemas.lake import Lake
 from schemas.rejection import Code
 
-TELLING = (Code.OUT_OF_RANGE, Code.RULE_BROKEN, Code.FROM_FUTURE, Code.IMPLAUSIBLE_TIME)
+TELLING = (Code.OUT_OF_RANGE, Code.RULE_BROKEN, Code.FROM_FUTURE, Code.IMPLAUSIBLE_TIME, Code.WRONG_TYPE)
 WORD = r"[^\"',;\t{}\[\]<>=|]+"
 """What a payload is cut into, whatever its format: the device's name is one of the pieces."""
 

@@ -103,32 +103,48 @@ def _refused(
     assert described is not None
     kinds = (Code.OUT_OF_RANGE, Code.RULE_BROKEN)
     of = refused.rows.filter(
-        pl.col("column") == column, pl.col("code").is_in(list(kinds)), pl.col("device").is_not_null(), pl.col("event_date").is_not_null()
+        pl.col("column") == column,
+        pl.col("code").is_in(list(kinds)),
+        pl.col("device").is_not_null(),
+        pl.col("event_date").is_not_null(),
     ).with_columns(pl.col("value").cast(pl.Float64, strict=False))
     of = of.filter(pl.col("value") > 0)
     is_sum = any(c.per_interval for c in CONVERSIONS.get(contract[column].unit or "", {}).values())
     interval = contract.interval or "1"
     level = f"{column} / {interval}" if is_sum else column
     con.register("refused", of.select("device", "event_date", "value", "interval_s").to_arrow())
-    x = "ln(q.value / q.over * coalesce(k.factor, 1) / u.level)"
+    on, peer = described.on, " || '|' || ".join(described.peers) or "CAST(NULL AS VARCHAR)"
+    x = "ln(q.value / q.over * coalesce(q.factor, 1) / q.level)"
     near = ", ".join(f"{candidates.counted(x, i)} AS near_{i}" for i in range(len(candidates.names)))
     found = con.sql(f"""
-WITH accepted AS (
-    SELECT {described.on} AS device, event_date, count(*) AS n, any_value({interval if is_sum else "1"}) AS interval_s
+WITH known AS (
+    SELECT event_date, {on} AS device, max({factor}) AS factor, min({peer}) AS peer
+    FROM views.{described.table}{BY_DAY} GROUP BY ALL
+),
+devices AS (
+    SELECT event_date, {on} AS device, count(*) AS n, median(CASE WHEN {column} > 0 THEN {level} END) AS level,
+        median({interval if is_sum else "1"}) AS interval_s
     FROM refined.{contract.name} WHERE {column} IS NOT NULL GROUP BY ALL
 ),
-usual AS (
-    SELECT median({level}) AS level, median({interval if is_sum else "1"}) AS interval_s
-    FROM refined.{contract.name} WHERE {column} > 0
+-- what other devices of its kind usually say; where there are too few of them, what all devices do
+usual AS (SELECT median(level) AS level, median(interval_s) AS interval_s FROM devices),
+alike AS (
+    SELECT a.device, median(b.level) AS level
+    FROM (SELECT DISTINCT device, peer FROM known WHERE peer IS NOT NULL) AS a
+    JOIN (SELECT DISTINCT device, peer FROM known) AS p USING (peer)
+    JOIN devices AS b ON b.device = p.device AND b.device <> a.device
+    GROUP BY a.device HAVING count(DISTINCT b.device) >= {limits["doctor_min_peers"]!r} - 1
 ),
 q AS (
-    SELECT r.*, coalesce(r.interval_s, a.interval_s, u.interval_s) AS any_s, {"any_s" if is_sum else "1"} AS over, a.n AS accepted_n
-    FROM refused AS r CROSS JOIN usual AS u LEFT JOIN accepted AS a USING (device, event_date)
-),
-k AS (SELECT event_date, {described.on} AS device, max({factor}) AS factor FROM views.{described.table}{BY_DAY} GROUP BY ALL)
-SELECT
-    q.device, q.event_date, '{REFUSED}' AS witness, count(*) AS n, median({x}) AS x, {near}
-FROM q CROSS JOIN usual AS u LEFT JOIN k ON k.device = q.device AND k.event_date = q.event_date
+    SELECT r.*, coalesce(r.interval_s, d.interval_s, u.interval_s) AS any_s, {"any_s" if is_sum else "1"} AS over,
+        d.n AS accepted_n, k.factor, coalesce(a.level, u.level) AS level
+    FROM refused AS r CROSS JOIN usual AS u
+    LEFT JOIN devices AS d ON d.device = r.device AND d.event_date = r.event_date
+    LEFT JOIN known AS k ON k.device = r.device AND k.event_date = r.event_date
+    LEFT JOIN alike AS a ON a.device = r.device
+)
+SELECT q.device, q.event_date, '{REFUSED}' AS witness, count(*) AS n, median({x}) AS x, {near}
+FROM q
 GROUP BY q.device, q.event_date
 -- a sentinel is one number, again and again; a unit is many numbers, often
 HAVING count(*) >= {limits["doctor_min_refused_share"]!r} * (count(*) + coalesce(any_value(q.accepted_n), 0))
@@ -147,14 +163,15 @@ def _calibrated(said: pl.DataFrame, candidates: Candidates) -> pl.DataFrame:
 
 
 def _verdicts(firm: pl.DataFrame, candidates: Candidates) -> pl.DataFrame:
-    """What the witnesses of a device's day agree on: nobody firm says otherwise, and two do, or one where it is plain."""
+    """What most of the firm witnesses of a device's day say: two at least, or one where it is plain."""
     plain = [i for i, x in enumerate(candidates.logs) if abs(x) > PLAIN]
-    days = firm.filter(pl.col("vote").is_not_null()).group_by("device", "event_date").agg(
-        pl.col("vote").n_unique().alias("opinions"), pl.col("vote").first(), pl.len().alias("voices")
+    votes = firm.filter(pl.col("vote").is_not_null()).group_by("device", "event_date", "vote").agg(pl.len().alias("voices"))
+    days = votes.group_by("device", "event_date").agg(
+        pl.col("vote").sort_by("voices", "vote").last(), pl.col("voices").max(), pl.col("voices").sum().alias("all_voices")
     )
-    agreed = pl.col("opinions") == 1
+    most = 2 * pl.col("voices") > pl.col("all_voices")
     enough = (pl.col("voices") >= 2) | pl.col("vote").is_in(plain) | (pl.col("vote") == 0)
-    verdict = pl.when(agreed & enough).then("vote").when(~agreed).then(pl.lit(0, pl.Int64))
+    verdict = pl.when(most & enough).then("vote").when(~most).then(pl.lit(0, pl.Int64))
     return days.select("device", "event_date", verdict.alias("verdict"))
 
 
@@ -174,8 +191,10 @@ def _findings(
         if n < limits["doctor_min_rows"]:
             continue
         unit, value = candidates.names[verdict], candidates.factors[verdict]
-        told = of.group_by("witness").agg((pl.col("x") * pl.col("n")).sum() / pl.col("n").sum(), pl.col("n").sum()).sort("witness")
-        said = "; ".join(f"{w}: {math.exp(x):.3g} of it in {k:,}" for w, x, k in told.iter_rows())
+        told = (
+            of.group_by("witness").agg((pl.col("x") * pl.col("n")).sum() / pl.col("n").sum(), pl.col("n").sum()).sort("witness")
+        )
+        said = "; ".join(_words(w, x, k) for w, x, k in told.iter_rows())
         refused_too = told["witness"].is_in([REFUSED]).any()
         advice = (
             f'Rows out of bounds are refused before the table corrects them: give the source unit = "{unit}" for {column}.'
@@ -184,8 +203,24 @@ def _findings(
         )
         out.append(
             Finding(
-                contract.name, device, column, f"{unit} reported as {contract[column].unit}", said, n, near / n, since,
-                ((factor, "x", value),), advice=advice,
-            )  # fmt: skip
+                contract.name,
+                device,
+                column,
+                f"{unit} reported as {contract[column].unit}",
+                said,
+                n,
+                near / n,
+                since,
+                ((factor, "x", value),),
+                advice=advice,
+            )
         )
     return out
+
+
+def _words(witness: str, x: float, n: int) -> str:
+    """What one witness says, the ratio in three digits."""
+    ratio = f"{float(f'{math.exp(x):.3g}'):,g}"
+    if witness == REFUSED:
+        return f"{n:,} refused rows are {ratio} times what is usual"
+    return f"{ratio} times what {witness} tell ({n:,})"

@@ -88,4 +88,8 @@ def lasting(days: pl.DataFrame) -> pl.DataFrame:
     run = known.with_columns(latest.alias("latest"), broke.alias("broke")).filter(
         pl.col("latest") != 0, pl.col("broke").is_null() | (pl.col("event_date") > pl.col("broke"))
     )
-    return run.group_by("device").agg(pl.col("latest").first().alias("verdict"), pl.col("event_date").min().alias("since")).sort("device")
+    return (
+        run.group_by("device")
+        .agg(pl.col("latest").first().alias("verdict"), pl.col("event_date").min().alias("since"))
+        .sort("device")
+    )

@@ -25,6 +25,7 @@ __all__ = ["LIMITS", "Finding", "Judged", "examine"]
 LIMITS = (
     "doctor_days", "doctor_min_rows", "doctor_min_peers", "doctor_firm_share", "doctor_min_refused_share",
     "doctor_min_distinct", "doctor_min_batches", "doctor_clock_min_s", "doctor_clock_tolerance_s", "doctor_clock_share",
+    "doctor_pulse_min_gain",
 )  # fmt: skip
 """The thresholds that forensics judge by."""
 
@@ -64,8 +65,11 @@ def examine(lake: Lake, city: City, feeds: Sequence[str] = (), last: date | None
 def _judged(lake: Lake, city: City, contract: Contract, limits: dict[str, float], last: date | None) -> Judged:
     described = contract.described
     out = Judged(contract.name, described.table if described else None)
-    seen = {f.event_date for layer in ("refined", "quarantine") for f in lake.files(layer, contract.name) if f.event_date}
-    known = sorted(d for d in seen if last is None or d <= last)
+    # days of refused rows alone are not to be trusted: a clock that lost its battery is in another century
+    seen = {f.event_date for f in lake.files("refined", contract.name)} or {
+        f.event_date for f in lake.files("quarantine", contract.name)
+    }
+    known = sorted(d for d in seen if d is not None and (last is None or d <= last))
     if described is None or not known:
         return out
     out.days = [d for d in known if d > known[-1] - timedelta(days=int(limits["doctor_days"]))]
@@ -74,7 +78,7 @@ def _judged(lake: Lake, city: City, contract: Contract, limits: dict[str, float]
     try:
         con.execute(f"CREATE VIEW views.{described.table}{health.BY_DAY} AS {health.by_day(described.table)}")
         told = con.sql(
-            f"SELECT DISTINCT {described.on} FROM refined.{contract.name} UNION SELECT {described.on} FROM reference.{described.table}"
+            f"SELECT {described.on} FROM refined.{contract.name} UNION SELECT {described.on} FROM reference.{described.table}"
         )
         devices = told.pl()[described.on]
         refused: Refused = refused_rows(lake, contract, out.days, devices)
@@ -90,6 +94,6 @@ def _judged(lake: Lake, city: City, contract: Contract, limits: dict[str, float]
     finally:
         con.close()
     for finding in found:
-        finding.line = line(lake, city, contract, finding)
+        finding.line = line(lake, city, contract, finding, [f for f in found if f.device == finding.device])
     out.findings = sorted(found, key=lambda f: (f.device, f.what))
     return out

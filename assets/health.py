@@ -38,7 +38,7 @@ def view(name: str) -> str | None:
     if (feed := name.removeprefix("health_of_")) in feeds:
         return _rows(*feeds[feed])
     if (table := name.removesuffix(BY_DAY)) != name and "valid_from" in getattr(registry.references().get(table), "key", ()):
-        return _by_day(registry.references()[table])
+        return by_day(table)
     return None
 
 
@@ -137,8 +137,9 @@ SELECT
 FROM timed"""
 
 
-def _by_day(table: Contract) -> str:
+def by_day(name: str) -> str:
     """The rows of a slowly changing table that hold when a day starts; before the first row of a thing, its first."""
+    table = registry.references()[name]
     of = ", ".join(f"r.{k}" for k in table.key if k != "valid_from")
     return f"""SELECT d.event_date, r.*, min(r.valid_from) OVER (PARTITION BY d.event_date, {of}) < d.ends_at AS is_installed
 FROM reference.{table.name} AS r

@@ -31,6 +31,15 @@ WHOLE = {"estimated_kwh": "energy_kwh", "delay_veh_h": "vehicle_h"}
 """Parts that are judged against their whole: of a few estimated readings one is much, and delay is a small difference."""
 
 BOUNDS = {
+    "travel_time_reliability": 0.5,
+    "signal_arrivals_on_green": 1.0,
+    "signal_split_failures": 1.0,
+    "signal_terminations": 1.0,
+    "signal_ped_delay": 1.0,
+    "signal_actuations": 1.0,
+    "transit_on_time": 1.0,
+    "transit_headways": 1.0,
+    "parking_hourly": 0.5,
     "bike_availability": 0.5,
     "traffic_15min": 0.5,
     "traffic_hourly": 0.35,

@@ -9,7 +9,6 @@ from datetime import date, datetime
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
 from pipelines import mapping, progress, told
 from pipelines.formats import csv, json_lines, kinds, parquet
@@ -102,8 +101,7 @@ def decode(chunk: reading.Chunk | Split | Gathered, landing: Landing) -> Batch:
         return _of_messages(chunk, landing)
     if isinstance(chunk, Split):
         with open_binary(chunk.file.uri) as handle:
-            group = pl.DataFrame(pl.from_arrow(pq.ParquetFile(handle).read_row_group(chunk.group)))
-        decoded = parquet.decode(group, chunk.first_row, landing.source)
+            decoded = parquet.read(handle, chunk.group, chunk.first_row, landing.source)
         uri, size = chunk.file.uri, chunk.end - chunk.start
         decoded = told.of_file(decoded, landing.source, landing.contract, uri)
         return Batch(uri, uri, chunk.stem, size, chunk.file.received_at, landing.at, decoded)

@@ -26,6 +26,8 @@ NULL_REASON = Column(
         "no_cycle",
         "no_call",
         "no_free_flow",
+        "too_few",
+        "no_schedule",
     ),
 )
 BIN_AT = Column("bin_at", "instant", "start of the bin", nullable=False)

@@ -82,8 +82,8 @@ heard AS (
         count(*) AS cycles,
         count(*) FILTER (WHERE is_failure) AS split_failures,
         CAST(sum(green_us) AS DOUBLE) / 1e6 AS green_s,
-        CAST(sum(exact(green_share)) AS DOUBLE) AS green_occupancy_sum,
-        CAST(sum(exact(red_share)) AS DOUBLE) AS red_occupancy_sum
+        CAST(sum(exact(green_share)) AS DOUBLE) AS green_occupancy_sum_share,
+        CAST(sum(exact(red_share)) AS DOUBLE) AS red_occupancy_sum_share
     FROM served
     GROUP BY event_date, controller_id, phase, quarter
 ),
@@ -102,8 +102,8 @@ counted AS (
         CASE WHEN is_heard THEN n END AS cycles,
         CASE WHEN is_heard THEN coalesce(h.split_failures, 0) END AS split_failures,
         CASE WHEN is_heard THEN coalesce(h.green_s, 0) END AS green_s,
-        CASE WHEN is_heard THEN coalesce(h.green_occupancy_sum, 0) END AS green_occupancy_sum,
-        CASE WHEN is_heard THEN coalesce(h.red_occupancy_sum, 0) END AS red_occupancy_sum
+        CASE WHEN is_heard THEN coalesce(h.green_occupancy_sum_share, 0) END AS green_occupancy_sum_share,
+        CASE WHEN is_heard THEN coalesce(h.red_occupancy_sum_share, 0) END AS red_occupancy_sum_share
     FROM views.signal_bins AS b
     JOIN phases AS k USING (event_date, controller_id)
     LEFT JOIN heard AS h USING (event_date, controller_id, phase, quarter)
@@ -122,6 +122,6 @@ SELECT
     *,
     CASE WHEN null_reason IS NULL THEN split_failures / cycles END AS split_failure_share,
     CASE WHEN null_reason IS NULL THEN green_s / cycles END AS mean_green_s,
-    CASE WHEN null_reason IS NULL THEN green_occupancy_sum / cycles END AS green_occupancy_share,
-    CASE WHEN null_reason IS NULL THEN red_occupancy_sum / cycles END AS red_occupancy_share
+    CASE WHEN null_reason IS NULL THEN green_occupancy_sum_share / cycles END AS green_occupancy_share,
+    CASE WHEN null_reason IS NULL THEN red_occupancy_sum_share / cycles END AS red_occupancy_share
 FROM judged

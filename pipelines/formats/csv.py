@@ -65,7 +65,7 @@ def _triage(lines: Lines, source: Source, header: tuple[str, ...]) -> Decoded:
     found = [faults(table["_position"].filter(no_text), Code.NOT_UTF8, f"{source.encoding} text without NUL")]
     table = table.filter(~no_text)
     bare = table["line"].str.replace_all(QUOTED, "")
-    delimiters = bare.str.count_matches(source.delimiter, literal=True)
+    delimiters = bare.str.count_matches(source.delimiter, literal=True).cast(pl.Int64)  # a file without header wants -1
     fits = _fit(delimiters, header, source) & ~bare.str.contains('"', literal=True)
     bad = table.filter(~fits)
     counted = (delimiters.filter(~fits) + 1).cast(pl.String) + " fields: " + bad["line"]
@@ -94,7 +94,10 @@ def read_header(first_line: bytes, source: Source) -> tuple[str, ...]:
     text = first_line.removeprefix(b"\xef\xbb\xbf").decode(source.encoding, "replace").rstrip("\r\n")
     if not text:
         return ()
-    row = next(csv.reader([text], delimiter=source.delimiter), [])
+    try:
+        row = next(csv.reader([text.replace("\r", " ")], delimiter=source.delimiter), [])
+    except csv.Error:  # a field longer than the reader takes
+        row = text.split(source.delimiter)
     numbered = [f"column_{i}" for i in range(1, len(row) + 1)]
     if not source.header:
         return tuple(numbered)

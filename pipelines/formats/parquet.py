@@ -1,12 +1,28 @@
 """Parquet: typed columns in row groups. A file that is no Parquet is one fault; its rows cannot be told."""
 
 import json
+from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.formats.decoded import Decoded
+from pipelines.formats.decoded import Decoded, faults
 from pipelines.sources.source import Source
+from schemas.rejection import Code
+
+
+def read(handle: Any, group: int, first_row: int, source: Source) -> Decoded:
+    """A row group of a file as wire columns; one that cannot be read is one fault."""
+    try:
+        table = pq.ParquetFile(handle).read_row_group(group)
+        table.validate(full=True)  # Polars takes texts that are no UTF-8 as they are
+        frame = pl.DataFrame(pl.from_arrow(table))
+    except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
+        why = " ".join(str(error).split())[:200]
+        at = pl.Series([first_row], dtype=pl.Int64)
+        return Decoded((), faults(at, Code.UNREADABLE_FILE, "a row group that can be read", why))
+    return decode(frame, first_row, source)
 
 
 def decode(group: pl.DataFrame, first_row: int, source: Source) -> Decoded:

@@ -10,7 +10,8 @@ import polars as pl
 
 from pipelines.simulator import polls
 from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
-from pipelines.simulator.sent import Sent, flags, instant, named, stamped
+from pipelines.simulator.mobility_truth import told_minutes
+from pipelines.simulator.sent import Sent, flags, hit, instant, named, stamped
 from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
 
 KINDS = ("repeat", "unreadable_number", "missing_value", "sentinel", "future", "epoch_ms", "any_docks", "new_field")
@@ -75,8 +76,13 @@ def _send(
     accepted = np.bincount(emitted.filter(~pl.col("is_rejected"))["row"].to_numpy(), minlength=wire.height) > 0
     wire = wire.with_columns(is_destroyed=destroys | ~accepted | stuck, is_refined=accepted)
     books = polls.counted(emitted) + Counter(taken=int(cut.sum()), rejected=int(cut.sum()))
-    result = Sent(_documents(wire, emitted, times, cut), _truth(minutes, wire), _keys(wire, stuck), books=books)
-    result.faults.update({k: v for k, v in wire.filter(pl.col("fault") != "")["fault"].value_counts().iter_rows()})
+    result = Sent(
+        _documents(wire, emitted, times, cut),
+        told_minutes(minutes, wire, "station").with_columns(pl.col("is_destroyed") | pl.col("silent") | pl.col("stuck")),
+        _keys(wire, stuck),
+        books=books,
+    )
+    result.faults += hit(wire)
     offset = {"drop_out": int(minutes["silent"].sum()), "stuck": int(stuck.sum()), "clock_offset": int((shift != 0).sum())}
     result.faults.update(offset | {"truncated": int(cut.sum()), "empty_poll": int(empty.sum())})
     return result
@@ -86,15 +92,6 @@ def _keys(wire: pl.DataFrame, stuck: np.ndarray) -> pl.DataFrame:
     lost = pl.when(~pl.col("is_refined")).then(pl.lit("truncated"))
     fault = pl.coalesce(pl.when(pl.col("fault") != "").then("fault"), pl.when(pl.Series(stuck)).then(pl.lit("stuck")), lost)
     return wire.select("station_id", "is_destroyed", "is_refined", reported_at=instant("at"), fault=fault)
-
-
-def _truth(minutes: pl.DataFrame, wire: pl.DataFrame) -> pl.DataFrame:
-    """Every station's every minute; destroyed are those of which the last report tells nothing, or a lie."""
-    told = wire.select("station", "at", last="is_destroyed").sort("at")
-    rows = minutes.sort("at").join_asof(told, on="at", by="station", strategy="backward", check_sortedness=False)
-    return rows.select(
-        "station", "at", "bikes", "docks", is_destroyed=pl.col("silent") | pl.col("stuck") | pl.col("last").fill_null(True)
-    )
 
 
 def _documents(wire: pl.DataFrame, emitted: pl.DataFrame, times: np.ndarray, cut: np.ndarray) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from schemas.city import City
 STOPS, HOP_S, HEADWAY_S, LAYOVER_S = 16, 110, 600, 120
 FIRST_S, LAST_S = 5 * 3600, 25 * 3600 + 1800
 """First and last departure of a service day, after its noon minus twelve hours; the last ones are on the next day."""
+NIGHT_S = 22 * 3600 + 1800
 PER_ROUTE = 7
 DWELL_S = 20
 LATENESS_SPREAD = 0.13
@@ -28,8 +29,8 @@ class Network:
     calls: pl.DataFrame
 
 
-def lay_out(rng: np.random.Generator, lines: int) -> Network:
-    """Lines across the city, each with stops in both directions and a bus every ten minutes.
+def lay_out(rng: np.random.Generator, lines: int, first_s: int = FIRST_S) -> Network:
+    """Lines across the city, each with stops in both directions and a bus every ten minutes from `first_s` of the day on.
 
     Returns:
         calls has one row per trip and stop: line, direction, bus (of the line), round, trip_id, stop_id, stop_sequence,
@@ -48,7 +49,7 @@ def lay_out(rng: np.random.Generator, lines: int) -> Network:
             "lon": np.stack([lon, lon[:, ::-1]], 1).ravel(),
         }
     )
-    departures = np.arange(FIRST_S, LAST_S, HEADWAY_S)
+    departures = np.arange(first_s, LAST_S, HEADWAY_S)
     number = np.arange(len(departures))
     line, direction, trip, stop = (
         a.ravel() for a in np.meshgrid(np.arange(lines), [0, 1], number, np.arange(STOPS), indexing="ij")

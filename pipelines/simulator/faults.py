@@ -55,6 +55,8 @@ KINDS: dict[str, Fault] = {
     "milliwatt_hours": Fault("a meter that says mWh for Wh; reference/meters corrects it"),
     "clock_offset": Fault("a device whose clock runs ahead or behind; the reference table corrects it"),
     "epoch_ms": Fault("an instant in milliseconds where seconds are due", True, True),
+    "kmh_for_ms": Fault("a speed in km/h where m/s are due", True),
+    "blank_entity": Fault("an entity that says nothing", True, True),
     "any_docks": Fault("999 docks for 'as many as you like': how many are free is not said", True),
     "empty_poll": Fault("a document that lists nothing", True),
     "doubled_hour": Fault("a naive local stamp in the hour that comes twice", True, True),
@@ -67,9 +69,9 @@ KINDS: dict[str, Fault] = {
 class FaultRates:
     """How often each fault happens.
 
-    Up to `any_docks` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
+    Up to `kmh_for_ms` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
     share of devices and, for stretches, of a day. `files` is the share of files that end without a newline or, for CSV,
-    begin with a byte order mark; `polls` the share of polled documents that are cut, and of those that list nothing.
+    begin with a byte order mark; `polls` the share of polled documents that are cut, of those that list nothing, and of those with a blank entity.
     `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back.
     With the defaults somewhat over one row in a hundred is touched.
     """
@@ -98,6 +100,7 @@ class FaultRates:
     out_of_order: float = 0.002
     epoch_ms: float = 0.0002
     any_docks: float = 0.0005
+    kmh_for_ms: float = 0.0005
     drop_out: float = 0.02
     stuck: float = 0.01
     chatter: float = 0.01

@@ -71,7 +71,7 @@ def _send(
     destroys, rejected = flags(KINDS, chosen)
     shift = meters["clock_offset_s"].gather(index).to_numpy()
     stamp = ended + shift + np.where(chosen == _at("future"), THIRTY_YEARS_S, 0)
-    naive, doubled, skipped = naive(city, stamp, sleepy[meter])
+    local, doubled, skipped = naive(city, stamp, sleepy[meter])
     rejected = rejected | doubled | skipped
     factor = meters["energy_factor"].gather(index).to_numpy()
     said = np.round(np.where(stuck, 300 + meter % 7, wh) / factor).astype(np.int64)
@@ -79,7 +79,7 @@ def _send(
         meter_id=meters["meter_id"].gather(index),
         fault=named(KINDS, chosen),
         said=said,
-        naive=naive,
+        naive=local,
         received_s=(ended + lasting(rng, chosen, KINDS)) if received_s is None else np.full(len(at), received_s) + meter,
         is_destroyed=destroys | rejected | dropped | stuck,
         is_refined=~(rejected | dropped),

@@ -8,7 +8,6 @@ import polars as pl
 
 from pipelines.simulator.detectors import clocks
 from pipelines.simulator.faults import FaultRates
-from schemas.city import City
 
 CAR_PARKS = 12
 SHORT_STAY_MIN, LONG_STAY_MIN, SPREAD = 65.0, 500.0, 0.5
@@ -45,8 +44,8 @@ def lay_out(rng: np.random.Generator, sensors: pl.DataFrame, rates: FaultRates, 
 class CarParks:
     """Car parks over several days: cars that stay overnight leave on a later one."""
 
-    def __init__(self, laid: pl.DataFrame, city: City) -> None:
-        self.laid, self.city = laid, city
+    def __init__(self, laid: pl.DataFrame) -> None:
+        self.laid = laid
         self._leaving = np.zeros((LONGEST_MIN, laid.height), np.int64)
 
     def day(self, rng: np.random.Generator, traffic: pl.DataFrame, start: int, end: int) -> pl.DataFrame:

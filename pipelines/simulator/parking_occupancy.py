@@ -11,17 +11,17 @@ import polars as pl
 from pipelines.simulator import polls
 from pipelines.simulator.clockwork import naive
 from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
-from pipelines.simulator.sent import Sent, flags, instant, named, stamped
+from pipelines.simulator.sent import Sent, flags, hit, instant, named, stamped
 from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
 from schemas.city import City
 
 CELLS = ("unreadable_number", "sentinel")
 ENTITIES = ("repeat", "correction", "unreadable_number", "missing_value", "future", "new_field")
-POLL_S, HEARTBEAT_S, BATCH_S = 300, 600, 600
+POLL_S, HEARTBEAT_S, BATCH_S, FILE_S = 300, 600, 600, 21_600
 
 
 def wide(rng: np.random.Generator, city: City, parks: pl.DataFrame, minutes: pl.DataFrame, day: int, rates: FaultRates) -> Sent:
-    """A central system's CSV of the car parks in `minutes`: a line every five minutes of naive local time, a file every six hours.
+    """A central system's CSV of the car parks in `minutes`: a line every five minutes of local time, a file every six hours.
 
     Columns come and go: on every day another car park has none.
     """
@@ -59,7 +59,7 @@ def wide(rng: np.random.Generator, city: City, parks: pl.DataFrame, minutes: pl.
     texts = pl.DataFrame({"at": times, "text": text, "values": rows, "cut": cut, "again": again})
     header = "time," + ",".join(parks["facility_id"].gather([f for f in facilities if f != closed])) + "\n"
     result = Sent(_files(texts, header, len(facilities) - (closed >= 0)), wire, _keys(wire, parks), books=books)
-    result.faults.update({k: n for k, n in wire.filter(pl.col("fault") != "")["fault"].value_counts().iter_rows()})
+    result.faults += hit(wire)
     result.faults.update({"repeat": int(repeated)})
     return result
 
@@ -67,12 +67,16 @@ def wide(rng: np.random.Generator, city: City, parks: pl.DataFrame, minutes: pl.
 def _files(texts: pl.DataFrame, header: str, columns: int) -> pl.DataFrame:
     whole = pl.concat_str("text", pl.lit(","), "values", pl.lit("\n"))
     line = pl.when("cut").then(pl.concat_str("text", pl.lit("\n"))).when("again").then(whole + whole).otherwise(whole)
-    slot = texts.with_columns(line=line, slot=pl.col("at") // 21_600 * 21_600, rows=pl.when("cut").then(1).otherwise(columns))
+    slot = texts.with_columns(
+        line=line,
+        slot=pl.col("at") - (pl.col("at") - pl.col("at").first()) % FILE_S,
+        rows=pl.when("cut").then(1).otherwise(columns),
+    )
     files = slot.group_by("slot", maintain_order=True).agg(
         pl.col("line").str.join(""), pl.col("rows").sum(), again=(pl.col("again") * columns).sum()
     )
     return files.select(
-        received_s=pl.col("slot") + 21_600,
+        received_s=pl.col("slot") + FILE_S,
         name=pl.concat_str(pl.lit("parking-"), "slot"),
         body=pl.concat_str(pl.lit(header), "line").cast(pl.Binary),
         rows=(pl.col("rows") + pl.col("again")).cast(pl.Int64),
@@ -116,10 +120,12 @@ def notified(rng: np.random.Generator, parks: pl.DataFrame, minutes: pl.DataFram
     shown = wire[emitted["row"]].with_columns(emitted["poll"], emitted["version"])
     bodies = polls.joined(shown.with_columns(text=_entity()), last + 1)
     at = start + BATCH_S * (1 + np.arange(last + 1))
-    documents = pl.DataFrame({"stamp_s": at, "body": bodies, "cut": cut, "rows": np.bincount(emitted["poll"].to_numpy(), minlength=last + 1)})
+    rows = np.bincount(emitted["poll"].to_numpy(), minlength=last + 1)
+    documents = pl.DataFrame({"stamp_s": at, "body": bodies, "cut": cut, "rows": rows})
     body = pl.concat_str(
-        pl.lit('{"id":"urn:ngsi-ld:Notification:'), "stamp_s", pl.lit('","type":"Notification","subscriptionId":"parking","notifiedAt":"'),
-        stamped(), pl.lit('","data":['), "body", pl.lit("]}"),
+        pl.lit('{"id":"urn:ngsi-ld:Notification:'), "stamp_s",
+        pl.lit('","type":"Notification","subscriptionId":"parking","notifiedAt":"'), stamped(), pl.lit('","data":['), "body",
+        pl.lit("]}"),
     )  # fmt: skip
     lines = documents.select(
         received_s=pl.col("stamp_s") + 1,
@@ -128,7 +134,7 @@ def notified(rng: np.random.Generator, parks: pl.DataFrame, minutes: pl.DataFram
         rows=(pl.col("rows") + pl.col("cut")).cast(pl.Int64),
     )
     result = Sent(lines, wire, _keys(wire, parks), books=books)
-    result.faults.update({k: n for k, n in wire.filter(pl.col("fault") != "")["fault"].value_counts().iter_rows()})
+    result.faults += hit(wire)
     result.faults["clock_offset"] += int((shift != 0).sum())
     return result
 

@@ -54,6 +54,11 @@ def booked(rejected: np.ndarray, repeats: np.ndarray, corrections: np.ndarray) -
     )
 
 
+def hit(wire: pl.DataFrame) -> Counter[str]:
+    """Rows by their fault; "" and null are none."""
+    return Counter(dict(wire.filter(pl.col("fault") != "")["fault"].cast(pl.String).value_counts().iter_rows()))
+
+
 def stamped(seconds: str = "stamp_s") -> pl.Expr:
     """Epoch seconds as ISO 8601 UTC text."""
     return pl.from_epoch(seconds, "s").dt.strftime("%Y-%m-%dT%H:%M:%SZ")

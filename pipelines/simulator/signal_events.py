@@ -10,15 +10,11 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator.faults import NONE, FaultRates, draw
-from pipelines.simulator.sent import Sent, flags, lasting, named
-from pipelines.simulator.signals import LEFT, PED_CLEAR_S, WALK_S, Passed
+from pipelines.simulator.sent import Sent, flags, hit, lasting, named
+from pipelines.simulator.signals import ADVANCE, BUTTON, LEFT, PED_CLEAR_S, WALK_S, Passed
 
-ADVANCE = 20
-"""What is added to a phase for the channel of its advance detector; the stop bar's channel is the phase."""
 GREEN, YELLOW, YELLOW_ENDS, RED_CLEAR, RED, WALK, PED_CLEAR, DONT_WALK = 1, 8, 9, 10, 11, 21, 22, 23
 CALL, OFF, ON, PRESS = 45, 81, 82, 90
-BUTTON = 40
-"""What is added to a phase for the number of its push button."""
 PULSE_S = 0.3
 
 
@@ -96,9 +92,10 @@ def _pedestrians(passed: Passed) -> pl.DataFrame:
 
 
 def _windows(rng: np.random.Generator, length_s: float, rates: FaultRates) -> dict[str, tuple[int, float, float]]:
-    """Which stretches are bad: of the log as a whole, of one stop bar that says nothing, of one advance detector that chatters."""
+    """Which stretches are bad: of the whole log, of a stop bar that says nothing, of an advance detector that chatters."""
     out = {}
-    for kind, channel, share in (("drop_out", 0, rates.drop_out), ("stuck", 4, rates.stuck), ("chatter", 2 + ADVANCE, rates.chatter)):
+    ill = (("drop_out", 0, rates.drop_out), ("stuck", 4, rates.stuck), ("chatter", 2 + ADVANCE, rates.chatter))
+    for kind, channel, share in ill:
         begin, last = rng.uniform(0.3, 0.6) * length_s, rng.uniform(0.02, 0.05) * length_s
         if rng.random() < min(1.0, share * 10):
             out[kind] = (channel, round(begin, 1), round(begin + last, 1))
@@ -127,7 +124,7 @@ def sent(rng: np.random.Generator, day: Logged, controller: dict, start: int, ki
         at_ms=start * 1000 + pl.col("tenth") * 100,
         received_s=start + pl.col("tenth") // 10 + pl.Series(lasting(rng, chosen, kinds)),
         is_rejected=rejected,
-        is_destroyed=destroys | (rows["fault"] != ""),
+        is_destroyed=destroys | ~able,
         is_refined=~pl.Series(rejected) & ~rows["is_dropped"],
     )
     out = wire.filter(~pl.col("is_dropped"))
@@ -140,5 +137,4 @@ def sent(rng: np.random.Generator, day: Logged, controller: dict, start: int, ki
         fault=pl.when(pl.col("fault") != "").then("fault"),
     )  # fmt: skip
     lines = pl.concat([out, again]).select("received_s", "controller_id", "at_ms", "code", "parameter", "fault")
-    found = Counter(dict(wire.filter(pl.col("fault") != "")["fault"].value_counts().iter_rows()))
-    return Sent(lines, wire, keys, found, books)
+    return Sent(lines, wire, keys, hit(wire), books)

@@ -73,10 +73,12 @@ def econolite_logs(lines: pl.DataFrame) -> pl.DataFrame:
         body = np.empty(log.height, RECORD)
         for name in ("code", "parameter", "tenths"):
             body[name] = log[name].to_numpy()
-        head = (
-            f"Controller Data Log Beginning:,{stamp.dt.strftime('%m/%d/%Y,%H:%M:%S')[0]}.0\n"
-            f"Intersection #:,{log['controller_id'][0]}\nIP Address:,192.0.2.7\nPhases in use:,1,2,4,5,6,8\n"
-        )
+        at = stamp.dt.strftime("%m-%d-%Y %H:%M:%S.0")[0]
+        told = (
+            "Version #:,3", f"Intersection #:,{log['controller_id'][0]}", "IP Address:,192.0.2.7",
+            f"Controller Data Log Beginning:,{stamp.dt.strftime('%m/%d/%Y,%H:%M:%S.0')[0]}", "Phases in use:,1,2,4,5,6,8",
+        )  # fmt: skip
+        head = "".join(f"{at},{line}\n" for line in told)
         name = f"ECON_192.0.2.7_{stamp.dt.strftime('%Y_%m_%d_%H%M')[0]}"
         # a compressed log says nothing of when it was made: same seed, same bytes
         out.append((begins + LOG_S + 60, name, zlib.compress(head.encode() + body.tobytes(), 1), log.height))

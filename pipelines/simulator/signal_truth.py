@@ -6,8 +6,8 @@ A cell is a phase in a quarter of an hour; `damaged_n` of its `n` logged events 
 import numpy as np
 import polars as pl
 
-from pipelines.simulator.signal_events import ADVANCE, BUTTON, OFF, ON, PRESS
-from pipelines.simulator.signals import LEFT, Passed
+from pipelines.simulator.signal_events import OFF, ON, PRESS
+from pipelines.simulator.signals import ADVANCE, BUTTON, LEFT, Passed
 
 BIN_S = 900
 FULL_SHARE, UNIQUE_S = 0.8, 15.0
@@ -15,20 +15,22 @@ FULL_SHARE, UNIQUE_S = 0.8, 15.0
 CELL = ["phase", "bin"]
 
 
-def tables(passed: Passed, wire: pl.DataFrame, controller: str, start: int, end: int, light_known: bool) -> dict[str, pl.DataFrame]:
+def tables(
+    passed: Passed, wire: pl.DataFrame, controller: str, start: int, end: int, before: Passed | None = None
+) -> dict[str, pl.DataFrame]:
     """The truth of one signal's day [start, end), epoch seconds, by metric.
 
     Args:
         wire: its log as `signal_events.sent` gives it, to tell which cells are damaged.
-        light_known: whether the log goes back before `start`, so that the light at its begin is known.
+        before: the day before, where the log goes back to it: the light at `start` is known, and its last red is not over.
     """
     length = end - start
     damage = _damage(wire)
     phases = damage["phase"].unique().sort().to_list()
     grid = pl.DataFrame({"phase": phases}).join(pl.DataFrame({"bin": np.arange(length // BIN_S)}), how="cross")
     by_phase = {
-        "signal_arrivals_on_green": _arrivals(passed, light_known),
-        "signal_split_failures": _failures(passed),
+        "signal_arrivals_on_green": _arrivals(passed, before is not None),
+        "signal_split_failures": _failures(passed, before),
         "signal_terminations": _terminations(passed),
         "signal_ped_delay": _pedestrians(passed),
     }
@@ -72,8 +74,8 @@ def _damage(wire: pl.DataFrame) -> pl.DataFrame:
 def _actuations(passed: Passed, damage: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
     bar = passed.cars.group_by("phase", _bin("on_s")).agg(actuations=pl.len()).with_columns(detector=pl.col("phase"))
     through = passed.cars.filter(~pl.col("phase").is_in(LEFT))
-    advance = through.group_by("phase", _bin("advance_s")).agg(actuations=pl.len()).with_columns(detector=pl.col("phase") + ADVANCE)
-    seen = pl.concat([bar, advance])
+    advance = through.group_by("phase", _bin("advance_s")).agg(actuations=pl.len())
+    seen = pl.concat([bar, advance.with_columns(detector=pl.col("phase") + ADVANCE)])
     every = grid.join(seen.select("phase", "detector").unique().sort("detector"), on="phase", how="inner", maintain_order="left")
     cells = every.join(seen, on=["phase", "detector", "bin"], how="left", maintain_order="left")
     cells = cells.join(damage, on=CELL, how="left", maintain_order="left").with_columns(pl.col("actuations").fill_null(0))
@@ -97,9 +99,14 @@ def _arrivals(passed: Passed, light_known: bool) -> pl.DataFrame:
     )
 
 
-def _failures(passed: Passed) -> pl.DataFrame:
+def _failures(passed: Passed, before: Passed | None) -> pl.DataFrame:
     """Cycles by what stood at the stop bar; each counts when the first five seconds of its red are over."""
-    cycles = passed.greens.with_columns(
+    greens = passed.greens
+    if before is not None:  # the last cycle of the day before may be over on this one
+        times = ("green_s", "yellow_s", "red_s", "ends_s")
+        last = before.greens.with_columns(pl.col(t) - before.length_s for t in times).filter(pl.col("red_s") + 5.0 >= 0)
+        greens = pl.concat([last, greens])
+    cycles = greens.with_columns(
         over_s=pl.col("red_s") + 5.0,
         green=pl.col("green_occupied_s") / (pl.col("yellow_s") - pl.col("green_s")),
         red=pl.col("red_occupied_s") / 5.0,
@@ -111,8 +118,8 @@ def _failures(passed: Passed) -> pl.DataFrame:
         green_s=(pl.col("yellow_s") - pl.col("green_s")).sum(),
         split_failure_share=failed.mean(),
         mean_green_s=(pl.col("yellow_s") - pl.col("green_s")).mean(),
-        green_occupancy_sum=pl.col("green").sum(),
-        red_occupancy_sum=pl.col("red").sum(),
+        green_occupancy_sum_share=pl.col("green").sum(),
+        red_occupancy_sum_share=pl.col("red").sum(),
     )
 
 

@@ -23,6 +23,8 @@ HEADWAY_S, START_LOST_S, CLOSEST_S = 2.0, 2.0, 1.6
 """Saturation headway and start-up loss, near HCM 7's 1900 veh/h and 2 s; no two cars pass a point closer than the third."""
 APPROACH_S = 6.0
 """From the advance detector to the stop bar."""
+ADVANCE, BUTTON = 20, 40
+"""What is added to a phase for its advance detector's channel and its push button; the stop bar's channel is the phase."""
 WALK_S, PED_CLEAR_S = 7.0, 9.0
 PRESSES_H = 24.0
 
@@ -32,6 +34,7 @@ class Passed:
     """What happened at one signal in one day, in seconds after `start`, all to a tenth.
 
     Attributes:
+        length_s: of the day.
         greens: one row per cycle and phase: phase, green_s, yellow_s, red_s (begin red clearance), ends_s, terminated (4, 5, 6).
         cars: one row per car: phase, advance_s (at the detector upstream), bar_s (at the stop bar, were nobody waiting),
             on_s and off_s (over the stop bar).
@@ -39,6 +42,7 @@ class Passed:
         walks: one row per walk: phase, walk_s, first_press_s (of those who waited for it).
     """
 
+    length_s: float
     greens: pl.DataFrame
     cars: pl.DataFrame
     presses: pl.DataFrame
@@ -60,6 +64,15 @@ def lay_out(rng: np.random.Generator, n: int) -> pl.DataFrame:
     )
 
 
+def detectors(laid: pl.DataFrame) -> pl.DataFrame:
+    """What each channel of the signals' detectors is for."""
+    bar = [(p, "presence", p, 0.0) for p in PHASES]
+    advance = [(p + ADVANCE, "advance", p, APPROACH_S) for p in PHASES if p not in LEFT]
+    buttons = [(p + BUTTON, "pedestrian", p, 0.0) for p in MAIN]
+    columns = ["detector", "function", "phase", "travel_to_stop_bar_s"]
+    return laid.select("controller_id").join(pl.DataFrame([*bar, *advance, *buttons], schema=columns, orient="row"), how="cross")
+
+
 def passing(rng: np.random.Generator, city: City, signal: dict, start: int, end: int) -> Passed:
     """A day [start, end), epoch seconds, or whole cycles of one, at one signal (a row of `lay_out`).
 
@@ -69,7 +82,7 @@ def passing(rng: np.random.Generator, city: City, signal: dict, start: int, end:
     minutes = np.arange(start, end, 60)
     hours, day = local_hours(city, minutes), weekday(city, start)
     inbound = np.array([p in (2, 4, 1) for p in PHASES])
-    shape = demand(hours, day, inbound) * WEEKDAY[day] * signal["load"]
+    shape = np.broadcast_to(demand(hours, day, inbound), (len(hours), len(PHASES))) * WEEKDAY[day] * signal["load"]
     cycles = int((end - start) // CYCLE_S)
     zero = np.arange(cycles) * CYCLE_S
     bars = {p: _arriving(rng, shape[:, i] * PEAK_VEH_H[p], signal["platoon"] if p in MAIN else 0.0) for i, p in enumerate(PHASES)}
@@ -84,7 +97,7 @@ def passing(rng: np.random.Generator, city: City, signal: dict, start: int, end:
         cars.append(car)
         greens.append(_greens(phase, begins[phase], ends[phase], length.get(phase), car))
     presses, walks = _pedestrians(rng, demand(hours, day, np.array([True]))[:, 0], begins)
-    return Passed(pl.concat(greens), pl.concat(cars), presses, walks)
+    return Passed(float(end - start), pl.concat(greens), pl.concat(cars), presses, walks)
 
 
 def _arriving(rng: np.random.Generator, rate_h: np.ndarray, platoon: float) -> np.ndarray:
@@ -107,7 +120,9 @@ def _cars(phase: int, bar: np.ndarray, begins: np.ndarray, ends: np.ndarray, len
     stands = np.maximum(bar, np.concatenate([[-np.inf], off[:-1] + 0.2]))
     kept = off < length
     columns = {"advance_s": bar - APPROACH_S, "bar_s": bar, "on_s": np.minimum(stands, leaves), "off_s": off}
-    return pl.DataFrame({k: np.round(v[kept], 1) for k, v in columns.items()}).select(pl.lit(phase).alias("phase"), pl.all())
+    return pl.DataFrame({k: np.round(v[kept], 1) for k, v in columns.items()}).select(
+        pl.lit(phase, pl.Int64).alias("phase"), pl.all()
+    )
 
 
 def _greens(phase: int, begins: np.ndarray, ends: np.ndarray, wanted: np.ndarray | None, cars: pl.DataFrame) -> pl.DataFrame:

@@ -24,6 +24,7 @@ from pipelines.simulator import (
     meter_readings,
     mishaps,
     mobility,
+    mobility_settings,
     traffic_flow,
     truth,
 )
@@ -124,6 +125,7 @@ def simulate(
     meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), seconds, rates)
     rest = mobility.Mobility(city, sensors, rates, events / days, seed)
     settings = write_settings(folder, city, sensors, meters, rest.references)
+    rest.write_timetable(folder / mobility_settings.TIMETABLE, start, days)
     slots = {f: s if events >= SMALL * days else min(8 * s, 86_400) for f, s in SLOTS_S.items()}
     boxes = _boxes(folder / "inbox", slots, rates, seed) | rest.boxes(folder / "inbox")
     post = _Post(boxes, folder / "truth")
@@ -152,6 +154,7 @@ def simulate(
             progress("simulate", number + 1, days)
     for box in post.boxes.values():
         box.close(bounds[-1])
+    post.tables |= {name: [table] for name, table in rest.last().items()}
     return _told(folder, settings, post, began)
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
 from pipelines.simulator.outbox import BAD_UTF8
 from pipelines.simulator.routes import STEP_S
-from pipelines.simulator.sent import Sent, booked, flags, instant, lasting, named, stamped
+from pipelines.simulator.sent import Sent, booked, flags, hit, instant, lasting, named, stamped
 from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
 
 KINDS = (
@@ -51,7 +51,7 @@ def day(rng: np.random.Generator, routes: pl.DataFrame, driven: pl.DataFrame, st
     kept = ~dropped
     books = booked(rejected[kept], chosen[kept] == KINDS.index("repeat"), chosen[kept] == KINDS.index("correction"))
     result = Sent(_lines(rng, wire.filter(~pl.col("is_dropped"))), wire, _keys(wire), books=books)
-    result.faults.update({k: v for k, v in wire.filter(pl.col("fault") != "")["fault"].value_counts().iter_rows()})
+    result.faults += hit(wire)
     result.faults.update({"drop_out": int(dropped.sum()), "stuck": int(stuck.sum())})
     return result
 
@@ -59,7 +59,9 @@ def day(rng: np.random.Generator, routes: pl.DataFrame, driven: pl.DataFrame, st
 def _keys(wire: pl.DataFrame) -> pl.DataFrame:
     ill = {"drop_out": "is_dropped", "stuck": "is_stuck"}
     fault = pl.coalesce(pl.when(pl.col("fault") != "").then("fault"), *(pl.when(c).then(pl.lit(k)) for k, c in ill.items()))
-    return wire.select("route_id", "is_destroyed", "is_refined", observed_at=instant("at"), journey=pl.lit(1, pl.Int64), fault=fault)
+    return wire.select(
+        "route_id", "is_destroyed", "is_refined", observed_at=instant("at"), journey=pl.lit(1, pl.Int64), fault=fault
+    )
 
 
 def _lines(rng: np.random.Generator, sent: pl.DataFrame) -> pl.DataFrame:

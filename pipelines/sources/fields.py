@@ -4,6 +4,7 @@ The rest of a block is `declared`; how values are read is `pipelines.wire_values
 """
 
 import re
+from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -49,6 +50,8 @@ def _field(where: str, column: Column, value: Any, shared: dict[str, Any]) -> Fi
     constant = block.take("constant", (str, int, float, bool))
     if bool(wire) == (constant is not None):
         raise SettingsError(where, "neither or both of from and constant", "give one of them")
+    if column.kind == "instant" and constant is not None:
+        constant = _instant(f"{where} constant", constant)
     if not all(isinstance(w, str) and w for w in wire):
         raise SettingsError(f"{where} from", f"{wire!r} are not names", "write names in quotes")
     unit = block.take("unit", str)
@@ -138,3 +141,14 @@ def _time_format(where: str, text: str) -> str:
             where, f"{text!r} is no time format", f"use iso, {', '.join(EPOCHS)} or a pattern such as %d/%m/%Y %H:%M"
         )
     return text
+
+
+def _instant(where: str, text: Any) -> datetime:
+    """A constant instant, which has an offset so that it is one."""
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise SettingsError(where, f"{text!r} is no instant", "write it as 2026-01-01T00:00:00Z")
+    return at

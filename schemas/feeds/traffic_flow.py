@@ -58,7 +58,7 @@ CONTRACT = Contract(
         mistaken=(("mean_speed_kmh", ("mph", "m/s")), ("occupancy_share", ("percent", "permille"))),
         # occupancy = count x effective length / (speed x interval)
         witnesses=(
-            ("mean_speed_kmh", "free flow", "device.free_flow_kmh"),
+            ("mean_speed_kmh", "free flow speeds", "device.free_flow_kmh"),
             (
                 "mean_speed_kmh",
                 "count and occupancy",

@@ -92,8 +92,9 @@ def test_kinds_of_values() -> None:
         "id": "e", "type": ["First", "Second"], "typed": {"type": "Property", "value": {"@type": "DateTime", "@value": AT}},
         "term": {"type": "VocabProperty", "vocab": "open"}, "deleted": {"type": "Property", "value": "urn:ngsi-ld:null"},
         "empty": {"type": "Number", "value": None, "metadata": {}}, "flag": {"type": "Boolean", "value": False},
-        "list": {"type": "Property", "value": ["a", "b"]}, "many": [{"type": "Property", "value": 1}, {"value": 2, "datasetId": "d"}],
-        "place": {"type": "Property", "value": {"street": "Main"}}, "owner": {"value": "o", "since": {"type": "Property", "value": 7}},
+        "list": {"type": "Property", "value": ["a", "b"]}, "place": {"type": "Property", "value": {"street": "Main"}},
+        "many": [{"type": "Property", "value": 1}, {"value": 2, "datasetId": "d"}],
+        "owner": {"value": "o", "since": {"type": "Property", "value": 7}},
     }  # fmt: skip
     wires = ["type", "typed", "term", "deleted", "empty", "flag", "list", "many", "place.street", "owner.since", "absent"]
     expected = ("First", AT, "open", None, None, "false", '["a","b"]', "1", "Main", "7", None)
@@ -150,7 +151,12 @@ def test_a_unit_of_each_row_is_honoured(inbox: Inbox) -> None:
     base = {"type": "TrafficFlowObserved", "dateObserved": f"{AT}/2026-05-01T08:05:00Z"}
     codes = {"KMH": 36.0, "MTS": 10.0, "HM": 10.0}
     entities = [
-        {"id": code, **base, "averageVehicleSpeed": {"value": value, "unitCode": code}, "occupancy": {"value": 25, "unitCode": "P1"}}
+        {
+            "id": code,
+            **base,
+            "averageVehicleSpeed": {"value": value, "unitCode": code},
+            "occupancy": {"value": 25, "unitCode": "P1"},
+        }
         for code, value in codes.items()
     ]
     inbox.put("a.json", json.dumps(entities))
@@ -172,7 +178,8 @@ def test_intensity_is_the_number_of_the_period_and_the_type_is_one_of_several(in
 def test_bays_of_a_car_park(inbox: Inbox) -> None:
     states = {"free": (0, False), "occupied": (1, False), "closed": (None, True)}
     bays = [
-        {"id": s, "type": "ParkingSpot", "status": {"type": "Property", "value": s, "observedAt": AT}} for s in (*states, "unknown")
+        {"id": s, "type": "ParkingSpot", "status": {"type": "Property", "value": s, "observedAt": AT}}
+        for s in (*states, "unknown")
     ]
     inbox.put("a.json", json.dumps(bays))
     inbox.land("parking_occupancy", uri="a.json", format="ngsi", type="ParkingSpot")

@@ -26,7 +26,9 @@ def one(part: Any, *wires: str) -> tuple:
     return ask(part, wires=list(wires) or None).wire.drop("_position").row(0)
 
 
-@pytest.mark.parametrize("envelope", [lambda o: o, lambda o: [o], lambda o: {"@iot.count": 1, "value": [o], "@iot.nextLink": "x"}])
+@pytest.mark.parametrize(
+    "envelope", [lambda o: o, lambda o: [o], lambda o: {"@iot.count": 1, "value": [o], "@iot.nextLink": "x"}]
+)
 def test_one_observation_in_each_envelope(envelope: Any) -> None:
     times = FIVE.split("/")
     assert one(envelope(observation())) == ("1", times[0], times[1], None, "41", "7", "km/h")
@@ -80,14 +82,16 @@ def test_the_unit_is_whichever_of_the_three_is_known(unit: dict, known: str | No
 
 
 def test_a_result_goes_where_its_unit_belongs(inbox: Inbox) -> None:
-    parts = [observation(v, s, Datastream=None) for v, s in ()]
+    parts = []
     for number, (value, symbol) in enumerate([(10, "m/s"), (25, "%"), (41, "vehicles"), (12, "1"), (9, "furlong")]):
         part = observation(value, symbol)
         part["Datastream"] = {"@iot.id": number, "unitOfMeasurement": {"symbol": symbol}}
         parts.append(part)
     inbox.put("a.json", json.dumps({"value": parts}))
     inbox.land("traffic_flow", uri="a.json", format="sensorthings")
-    rows = inbox.raw("traffic_flow").select("sensor_id", "interval_s", "vehicle_count", "mean_speed_kmh", "occupancy_share").rows()
+    rows = (
+        inbox.raw("traffic_flow").select("sensor_id", "interval_s", "vehicle_count", "mean_speed_kmh", "occupancy_share").rows()
+    )
     assert rows == [("0", 300, None, 36.0, None), ("1", 300, None, None, 0.25), ("2", 300, 41, None, None)]
     # a bare 1 may be a share or a number, and a furlong is neither: somebody has to say which
     assert inbox.codes("traffic_flow") == [("rule_broken", "something_measured")] * 2

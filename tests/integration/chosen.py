@@ -13,15 +13,17 @@ TOML = Path(__file__).with_name("real_city.toml")
 Query = Callable[[str], list[tuple]]
 
 
+def only(real: settings.Settings, *names: str) -> settings.Settings:
+    """The same settings with these sources alone, and no reference tables."""
+    chosen = {f: tuple(s for s in those if s.name in names) for f, those in real.sources.items()}
+    assert sum(len(those) for those in chosen.values()) == len(names)
+    return replace(real, sources=chosen, references={})
+
+
 def built(lake: Path, *names: str) -> settings.Settings:
     """The real city with these sources alone, landed and measured; no file is refused and no gate blocks."""
-    real = settings.load(TOML, str(lake))
-    real = replace(
-        real, sources={f: tuple(s for s in those if s.name in names) for f, those in real.sources.items()}, references={}
-    )
-    assert sum(len(s) for s in real.sources.values()) == len(names)
-    landed = way.land(real)
-    assert [r for one in landed for r in one.refused] == []
+    real = only(settings.load(TOML, str(lake)), *names)
+    assert [r for one in way.land(real) for r in one.refused] == []
     assert way.build(real).blocked == set()
     return real
 

@@ -9,9 +9,11 @@ import pytest
 
 from dagster_project import settings, way
 from schemas import ledger
+from tests.integration.chosen import only
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 TOML = Path(__file__).with_name("real_city.toml")
+SOURCES = ("nab_occupancy", "nab_speed", "pems", "odot_counts", "smart_grid_smart_city", "uci_household", "montgomery_911")
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"the real files are not at {DATA}")
 
@@ -20,7 +22,7 @@ Query = Callable[[str], list[tuple]]
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> settings.Settings:
-    real = settings.load(TOML, str(tmp_path_factory.mktemp("real") / "lake"))
+    real = only(settings.load(TOML, str(tmp_path_factory.mktemp("real") / "lake")), *SOURCES)
     landed = way.land(real)
     assert [r for one in landed for r in one.refused] == []
     built = way.build(real)

@@ -1,4 +1,4 @@
-"""Random rows of roads: a freeway by the minute, a street, and routes with travel times. Small, seeded, with gaps.
+"""Random rows of roads: a freeway by the minute, a street, and routes with travel times. Small, seeded, with gaps."""
 
 import random
 from datetime import UTC, date, datetime, timedelta

@@ -118,13 +118,13 @@ def test_split_failures_agree_with_the_oracle(measured):
                 of_bin = served[q]
                 return {"cycles": len(of_bin), "split_failures": sum(g >= 0.8 and r >= 0.8 for g, r, _ in of_bin),
                         "green_s": sum(t for *_, t in of_bin) / S,
-                        "green_occupancy_sum": math.fsum(g for g, *_ in of_bin),
-                        "red_occupancy_sum": math.fsum(r for _, r, _ in of_bin)}  # fmt: skip
+                        "green_occupancy_sum_share": math.fsum(g for g, *_ in of_bin),
+                        "red_occupancy_sum_share": math.fsum(r for _, r, _ in of_bin)}  # fmt: skip
 
             failures += sum(parts(q)["split_failures"] for q in range(92))
             check("split_failures", found, name, p, of, parts, lambda w: None if w["cycles"] else "no_cycle",
                   {"split_failure_share": lambda w: w["split_failures"] / w["cycles"],
-                   "green_occupancy_share": lambda w: w["green_occupancy_sum"] / w["cycles"]})  # fmt: skip
+                   "green_occupancy_share": lambda w: w["green_occupancy_sum_share"] / w["cycles"]})  # fmt: skip
     assert not found["split_failures"]
     assert failures > 0
 

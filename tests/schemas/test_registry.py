@@ -93,8 +93,9 @@ def test_every_metric_says_how_much_it_rests_on(name: str) -> None:
 @pytest.mark.parametrize("table", registry.table_contracts())
 def test_units_are_suffixes_of_column_names(table: str) -> None:
     contract = registry.table_contracts()[table]
+    known_otherwise = {"out_of_service"}  # the name that parking standards use
     suffix = {"km/h": "_kmh", "share": "_share", "kWh": "_kwh", "kW": "_kw", "s": "_s", "m": "_m"}
     wrong = [c.name for c in contract.columns if c.unit in suffix and not c.name.endswith((suffix[c.unit], "factor"))]
-    wrong += [c.name for c in contract.columns if c.kind == "bool" and not c.name.startswith(("is_", "has_"))]
+    wrong += [c.name for c in contract.columns if c.kind == "bool" and not c.name.startswith(("is_", "has_", *known_otherwise))]
     wrong += [c.name for c in contract.columns if c.kind == "instant" and not c.name.endswith(("_at", "valid_from", "valid_to"))]
     assert not wrong, f"{table}: {wrong} do not end in their unit"

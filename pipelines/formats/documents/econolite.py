@@ -71,9 +71,8 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
 
     def payloads(positions: pl.Series) -> pl.Series:
         at = positions.to_numpy()
-        return pl.Series(
-            [_payload(logs[d], raw[int(d)], int(p - first[d])) for p, d in zip(at, of[at], strict=True)], dtype=pl.String
-        )
+        shown = [_payload(logs[d], raw[int(d)], int(p - first[d])) for p, d in zip(at, of[at], strict=True)]
+        return pl.Series("payload", shown, dtype=pl.String)
 
     return Decoded((pl.DataFrame(columns),), pl.concat(broken) if broken else no_faults(), payloads, of)
 

@@ -1,0 +1,170 @@
+"""Devices whose clock is off by a constant: their newest row of each delivery against that of their peers in the same one.
+
+A delivery is a file, or a quarter hour of a stream. Rows refused as from the future count: a clock far ahead lives there.
+"""
+
+from datetime import date
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from assets.duck import literal
+from assets.forensic_refused import Refused
+from assets.forensic_verdicts import Finding, lasting
+from assets.health import BY_DAY
+from schemas.contract import Contract
+from schemas.rejection import Code
+
+DELIVERY_S = 900
+BIN_S = 300
+MINUTE_S = 60
+
+
+def clocks(
+    con: duckdb.DuckDBPyConnection, contract: Contract, refused: Refused, limits: dict[str, float]
+) -> tuple[list[Finding], int]:
+    """Findings about clocks, and for how many devices there were deliveries enough to judge."""
+    days = _deliveries(con, contract, refused, limits)
+    enough = days.group_by("device").agg(pl.col("n").sum()).filter(pl.col("n") >= limits["doctor_min_batches"])
+    days = days.join(enough.select("device"), on="device", how="semi")
+    least, tolerance = limits["doctor_clock_min_s"], limits["doctor_clock_tolerance_s"]
+    steady = pl.col("steady_n") >= limits["doctor_clock_share"] * pl.col("n")
+    off = pl.col("offset_s").abs() >= least
+    days = days.with_columns(verdict=pl.when(~off).then(0).when(steady).then(pl.col("offset_s").round().cast(pl.Int64)))
+    # the same offset on every day, but for a tolerance: days are named by the device's latest one
+    latest = pl.col("verdict").sort_by("event_date").drop_nulls().last().over("device")
+    same = (pl.col("verdict") - latest).abs() <= tolerance
+    days = days.with_columns(verdict=pl.when(same).then(latest).otherwise("verdict"))
+    described = contract.described
+    assert described is not None and described.clock is not None
+    out = []
+    for device, _, since in lasting(days).iter_rows():
+        of = days.filter(pl.col("device") == device, pl.col("event_date") >= since)
+        n, steady_n = int(of["n"].sum()), int(of["steady_n"].sum())
+        if n < limits["doctor_min_batches"]:
+            continue
+        offset = _whole(float(of.sort("event_date")["offset_s"].median() or 0), tolerance)  # type: ignore[arg-type]
+        evidence = f"newest row of {n} deliveries {_span(offset)} than its peers'"
+        phase = of["phase_s"].drop_nulls()
+        voices = []
+        if phase.len() and (p := float(np.median(phase))) != 0:
+            voices.append(f"its stamps stand {p:.0f} s off its peers' grid")
+        shared = _pulse(con, contract, device, offset, of["event_date"].to_list())
+        if shared is not None:
+            before, after = shared
+            # an early row proves a clock; a late one may only have been sent late, if its ups and downs come when its peers' do
+            if offset < 0 and not voices and before > after + limits["doctor_pulse_min_gain"]:
+                continue
+            voices.append(f"its {described.pulse} goes with its peers' at r = {after:.2f} put right, {before:.2f} as it is")
+        if offset < 0 and not voices:
+            voices.append("or its rows are only sent late: ask for its clock")
+        ahead = "ahead" if offset > 0 else "behind"
+        out.append(
+            Finding(
+                contract.name,
+                device,
+                "clock",
+                f"clock {abs(offset)} s {ahead}",
+                "; ".join([evidence, *voices]),
+                n,
+                steady_n / n,
+                since,
+                ((described.clock, "+", float(offset)),),
+            )
+        )
+    return out, enough.height
+
+
+def _span(offset: int) -> str:
+    return f"{abs(offset)} s {'later' if offset > 0 else 'earlier'}"
+
+
+def _whole(seconds: float, tolerance: float) -> int:
+    """Clocks are set wrong by whole minutes and hours: take the nearest one where it is as near as deliveries tell."""
+    minute = round(seconds / MINUTE_S) * MINUTE_S
+    return minute if abs(seconds - minute) <= min(tolerance, 2) else round(seconds)
+
+
+def _deliveries(con: duckdb.DuckDBPyConnection, contract: Contract, refused: Refused, limits: dict[str, float]) -> pl.DataFrame:
+    """For each device and day: deliveries compared, how far its newest rows are beyond its peers', how steadily, its grid."""
+    described = contract.described
+    assert described is not None
+    time, on = contract.event_time, described.on
+    interval = contract.interval or "0"
+    end = f"epoch_us({time}) + {interval} * 1000000" if contract.interval and contract.stamped == "start" else f"epoch_us({time})"
+    future = refused.rows.filter(pl.col("code") == Code.FROM_FUTURE, pl.col("device").is_not_null())
+    at = pl.col("value").str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", time_unit="us", strict=False)
+    con.register("from_future", future.select("device", "_source", "_received_at", at.alias("at")).drop_nulls().to_arrow())
+    found = con.sql(f"""
+WITH usual AS (SELECT {on} AS device, median({interval})::BIGINT AS interval_s FROM refined.{contract.name} GROUP BY ALL),
+city AS (SELECT coalesce(median(interval_s), 0)::BIGINT AS interval_s FROM usual),
+corrected AS (SELECT {on} AS device, max({described.clock}) AS offset_s FROM views.{described.table}{BY_DAY} GROUP BY ALL),
+rows_of AS (
+    SELECT {on} AS device, {interval} AS interval_s, {end} AS end_us, _source, _received_at FROM refined.{contract.name}
+    UNION ALL
+    SELECT f.device, coalesce(u.interval_s, city.interval_s),
+        epoch_us(f.at) + {"coalesce(u.interval_s, city.interval_s) * 1000000" if "+" in end else "0"}
+            - coalesce(k.offset_s, 0) * 1000000,
+        f._source, f._received_at
+    FROM from_future AS f CROSS JOIN city LEFT JOIN usual AS u USING (device) LEFT JOIN corrected AS k USING (device)
+    -- a clock that lost its battery is no constant offset
+    WHERE epoch_us(f.at) - epoch_us(f._received_at) < 86400 * 1000000::BIGINT
+),
+newest AS (
+    SELECT device, interval_s, regexp_replace(_source, '[^/]*$', '') AS folder,
+        time_bucket(INTERVAL {DELIVERY_S} SECONDS, _received_at) AS delivery,
+        max(end_us - epoch_us(_received_at)) AS lead_us, median(end_us % greatest(interval_s * 1000000, 1)) AS phase_us
+    FROM rows_of GROUP BY ALL
+),
+peers AS (
+    SELECT interval_s, folder, delivery, median(lead_us) AS lead_us, median(phase_us) AS phase_us
+    FROM newest GROUP BY ALL HAVING count(*) >= {limits["doctor_min_peers"]!r}
+),
+paired AS (
+    SELECT n.device, (n.delivery AT TIME ZONE getvariable('zone'))::DATE AS event_date, (n.lead_us - p.lead_us) / 1e6 AS ahead_s,
+        (n.phase_us - p.phase_us) / 1e6 AS phase_s
+    FROM newest AS n JOIN peers AS p USING (interval_s, folder, delivery)
+),
+-- over all its deliveries first: a day may have few
+usually AS (SELECT device, median(ahead_s) AS offset_s FROM paired GROUP BY ALL)
+SELECT device, event_date, count(*) AS n, median(ahead_s) AS offset_s, median(phase_s) AS phase_s,
+    count(*) FILTER (WHERE abs(ahead_s - u.offset_s) <= {limits["doctor_clock_tolerance_s"]!r}) AS steady_n
+FROM paired JOIN usually AS u USING (device) GROUP BY ALL""").pl()
+    con.unregister("from_future")
+    return found
+
+
+def _pulse(
+    con: duckdb.DuckDBPyConnection, contract: Contract, device: str, offset: int, days: list[date]
+) -> tuple[float, float] | None:
+    """How the device's ups and downs go with its peers', as they are and put right; None where that tells nothing."""
+    described = contract.described
+    assert described is not None
+    if not described.pulse or not described.peers or abs(offset) < 2 * BIN_S:
+        return None
+    alike = " AND ".join(f"a.{p} IS NOT DISTINCT FROM b.{p}" for p in described.peers)
+    series = con.sql(f"""
+WITH peers AS (
+    SELECT DISTINCT b.{described.on} AS id FROM views.{described.table}{BY_DAY} AS a
+    JOIN views.{described.table}{BY_DAY} AS b ON a.event_date = b.event_date AND {alike}
+    WHERE a.{described.on} = {literal(device)} AND a.{described.peers[0]} IS NOT NULL
+),
+rows_of AS (
+    SELECT r.{described.on} = {literal(device)} AS is_own, r.{described.on} AS id,
+        epoch_us(r.{contract.event_time}) AS at_us, CAST(r.{described.pulse} AS DOUBLE) AS said
+    FROM refined.{contract.name} AS r SEMI JOIN peers AS p ON p.id = r.{described.on}
+    WHERE r.{described.pulse} IS NOT NULL AND r.event_date BETWEEN '{min(days)}' AND '{max(days)}'
+),
+binned AS (
+    SELECT is_own, id, shift, avg(said) AS said,
+        (at_us - CASE WHEN is_own THEN shift * {offset * 1_000_000}::BIGINT ELSE 0 END) // {BIN_S * 1_000_000} AS bin
+    FROM rows_of CROSS JOIN (VALUES (0), (1)) AS s(shift) GROUP BY ALL
+),
+scaled AS (SELECT *, said / avg(said) OVER (PARTITION BY id, shift) AS pace FROM binned),
+sides AS (SELECT is_own, shift, bin, avg(pace) AS pace FROM scaled GROUP BY ALL)
+SELECT a.shift, corr(a.pace, b.pace) AS r, count(*) AS n
+FROM sides AS a JOIN sides AS b ON a.shift = b.shift AND a.bin = b.bin AND a.is_own AND NOT b.is_own
+GROUP BY a.shift ORDER BY a.shift""").fetchall()
+    known = {shift: r for shift, r, n in series if r is not None and n >= 24}
+    return (known[0], known[1]) if len(known) == 2 else None
