@@ -126,11 +126,15 @@ paired AS (
         (n.phase_us - p.phase_us) / 1e6 AS phase_s
     FROM newest AS n JOIN peers AS p USING (interval_s, folder, delivery)
 ),
--- over all its deliveries first: a day may have few
-usually AS (SELECT device, median(ahead_s) AS offset_s FROM paired GROUP BY ALL)
+-- a day of few deliveries is held against all of the device's
+usually AS (
+    SELECT p.device, p.event_date,
+        CASE WHEN count(*) >= {limits["doctor_min_batches"]!r} THEN median(p.ahead_s) ELSE any_value(a.offset_s) END AS offset_s
+    FROM paired AS p JOIN (SELECT device, median(ahead_s) AS offset_s FROM paired GROUP BY ALL) AS a USING (device) GROUP BY ALL
+)
 SELECT device, event_date, count(*) AS n, median(ahead_s) AS offset_s, median(phase_s) AS phase_s,
     count(*) FILTER (WHERE abs(ahead_s - u.offset_s) <= {limits["doctor_clock_tolerance_s"]!r}) AS steady_n
-FROM paired JOIN usually AS u USING (device) GROUP BY ALL""").pl()
+FROM paired JOIN usually AS u USING (device, event_date) GROUP BY ALL""").pl()
     con.unregister("from_future")
     return found
 

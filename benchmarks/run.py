@@ -1,6 +1,6 @@
 """`make bench`: measures speed and memory, prints a table and writes benchmarks/results.json.
 
-What is measured is in throughput, memory, days and streams; accuracy is measured by accuracy.py.
+What is measured is in throughput, decoders, memory, days and streams; accuracy is measured by accuracy.py.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import days, memory, streams, throughput
+from benchmarks import days, decoders, memory, streams, throughput
 from benchmarks.result import Result, show, write
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -19,6 +19,7 @@ NOTES = (
     "Speeds are medians of rounds, ratios medians of the rounds' own ratios. Contenders run in turn, each in a process of its",
     "own after a small warm-up run; imports, the JVM's start and the making of files are not counted. All write zstd Parquet.",
     "Memory is the peak of a fresh process, imports included. Days: ours and peer in turn in one process, after a warm-up.",
+    "Decoders: bytes to wire columns of samples grown by repetition, ours and plain in turn in one process a format.",
     "Streams: broker, publisher and reader share this machine; rates from the first commit to the last, without the first.",
 )
 QUICK_NOTE = "This was a first look: at these sizes fixed costs weigh more. `make bench` measures at full size."
@@ -31,6 +32,7 @@ class Sizes:
     rows: int
     slice: int
     rounds: int
+    decoded_bytes: int
     times: int
     day_rows: int
     new_day_rows: int
@@ -39,14 +41,15 @@ class Sizes:
     streams: streams.StreamSizes
 
 
-FULL = Sizes(2_000_000, 100_000, 5, 10, 1_000_000, 1_000_000, 365, 4, streams.FULL)
-QUICK = Sizes(200_000, 10_000, 1, 1, 100_000, 20_000, 6, 1, streams.QUICK)
+FULL = Sizes(2_000_000, 100_000, 5, 32_000_000, 10, 1_000_000, 1_000_000, 365, 4, streams.FULL)
+QUICK = Sizes(200_000, 10_000, 1, 1_000_000, 1, 100_000, 20_000, 6, 1, streams.QUICK)
 
 
 def bench(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> list[Result]:
     """Everything, in one folder that is given back empty."""
     return [
         *throughput.measure(folder / "landing", sizes.rows, sizes.slice, sizes.rounds, tell),
+        *decoders.measure(sizes.decoded_bytes, sizes.rounds, tell),
         *memory.measure(folder, sizes.rows, sizes.times, tell),
         *days.against_sql(folder, sizes.day_rows, sizes.day_rounds, tell),
         *days.with_history(folder, sizes.new_day_rows, sizes.history_days, sizes.day_rounds, tell),

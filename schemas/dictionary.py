@@ -86,6 +86,7 @@ def _dataset(contract: Contract) -> list[str]:
         "",
         *_columns(contract.columns),
         *_rules(contract),
+        *_health(contract),
         *_wire(contract),
         *(("Sources:", "", *(f"- {s}" for s in contract.sources), "") if contract.sources else ()),
     ]
@@ -176,6 +177,14 @@ def _incoming(mapping: Any) -> str:
     names = mapping.get("from", [])
     said = [", ".join(f"`{n}`" for n in ([names] if isinstance(names, str) else names))] if names else []
     return "; ".join(said + [f"{k} {v!r}" for k, v in mapping.items() if k != "from"])
+
+
+def _health(contract: Contract) -> list[str]:
+    """How the feed's devices are judged by day."""
+    if contract.health is None:
+        return []
+    rows = [(str(i + 1), verdict, f"`{condition}`") for i, (verdict, condition) in enumerate(contract.health.tests)]
+    return ["Health of its devices by day, the first test that holds:", "", *_table(("test", "verdict", "where"), rows)]
 
 
 def _stages() -> list[str]:

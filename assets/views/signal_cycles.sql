@@ -41,7 +41,7 @@ WHERE
     AND f.second_state = 2
     AND f.third_state = 3
     AND f.yellow_us > f.green_us
-    AND (coalesce(f.next_state, 0) < 9 OR f.next_us >= f.red_us + threshold('signal_split_failure_red_s') * 1000000)
+    AND (coalesce(f.next_state, 0) < 4 OR f.next_us >= f.red_us + threshold('signal_split_failure_red_s') * 1000000)
     AND end_us > f.red_us
     AND end_us >= epoch_us(d.starts_at)
     AND end_us < epoch_us(d.ends_at)

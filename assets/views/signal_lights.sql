@@ -1,4 +1,4 @@
--- When the light of a phase changed: state 1 green, 2 yellow, 3 red, 9 unknown. Unknown begins where the controller falls
+-- When the light of a phase changed: state 1 green, 2 yellow, 3 red, 4 unknown. Unknown begins where the controller falls
 -- silent, flashes (173), sets its clock (181), or loses or regains power (182, 184), and lasts until the phase says its next change.
 WITH
 told AS MATERIALIZED (
@@ -24,6 +24,6 @@ breaks AS (
 )
 SELECT * FROM changes
 UNION ALL
-SELECT p.event_date, p.controller_id, p.phase, b.at_us, 9 AS state
+SELECT p.event_date, p.controller_id, p.phase, b.at_us, 4 AS state
 FROM (SELECT DISTINCT event_date, controller_id, phase FROM changes) AS p
 JOIN breaks AS b USING (event_date, controller_id)

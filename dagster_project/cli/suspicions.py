@@ -65,6 +65,8 @@ def show(judged: Sequence["Judged"]) -> None:
     count = sum(len(j.findings) for j in judged)
     if count:
         say(f"[yellow]{count} findings. Nothing was changed: review the lines, add them to the reference tables, then run.[/]")
+    elif not any(n for j in judged for n in j.judged.values()):
+        say("[yellow]Too little data: nothing could be judged.[/]")
     else:
         say("[green]No device seems to report in another unit or by another clock.[/]")
 

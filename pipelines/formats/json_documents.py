@@ -173,16 +173,21 @@ def _listed(
 ) -> pl.DataFrame:
     """`document`, and in `line` the rows behind the first pointer at which it has an array or an object; null where none."""
     engine.register("documents", whole.to_arrow())
+    # all that is asked of a document is asked in one call: each call parses it again
+    asked = list(dict.fromkeys([*(p or "$" for p in pointers), *marks.values()]))
+    kinds = {p: f"kinds[{i}]" for i, p in enumerate(asked, 1)}
     picks, lists = [], []
     for i, p in enumerate(pointers):
-        kind = f"json_type(line, {_literal(p)})" if p else "json_type(line)"
-        marked = f"json_type(line, {_literal(marks[p])}) IS NOT NULL AND " if p in marks else ""
+        kind = kinds[p or "$"]
+        marked = f"{kinds[marks[p]]} IS NOT NULL AND " if p in marks else ""
         picks.append(f"WHEN {marked}{kind} = 'ARRAY' THEN {2 * i} WHEN {marked}{kind} = 'OBJECT' THEN {2 * i + 1}")
         one = f"[json_extract(line, {_literal(p or '$')})]"
         lists.append(f"WHEN {2 * i} THEN json_extract(line, {_literal(_path(p))}) WHEN {2 * i + 1} THEN {one}")
     # a document that is a bare value is a row that is no object
     last = f"ELSE {2 * pointers.index('') + 1}" if "" in pointers else ""
-    picked = f"SELECT document, line, CASE {' '.join(picks)} {last} END AS picked FROM documents"
+    listed = ", ".join(map(_literal, asked))
+    typed = f"SELECT document, line, json_type(line, [{listed}]) AS kinds FROM documents"
+    picked = f"SELECT document, line, CASE {' '.join(picks)} {last} END AS picked FROM ({typed})"
     found = engine.sql(f"SELECT document, CASE picked {' '.join(lists)} END AS line FROM ({picked})").pl()
     return found.cast({"document": pl.Int64, "line": pl.List(pl.String)})
 

@@ -18,7 +18,7 @@ def read(handle: Any, group: int, first_row: int, source: Source) -> Decoded:
         table = pq.ParquetFile(handle).read_row_group(group)
         table.validate(full=True)  # Polars takes texts that are no UTF-8 as they are
         frame = pl.DataFrame(pl.from_arrow(table))
-    except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
+    except (pa.ArrowException, OSError, UnicodeError, pl.exceptions.PolarsError) as error:
         why = " ".join(str(error).split())[:200]
         at = pl.Series([first_row], dtype=pl.Int64)
         return Decoded((), faults(at, Code.UNREADABLE_FILE, "a row group that can be read", why))

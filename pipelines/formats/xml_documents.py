@@ -5,6 +5,7 @@ What an element means is the formats'. Names are local names: a standard changes
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from io import BytesIO
 
 from lxml import etree
@@ -56,6 +57,7 @@ def elements(document: bytes, names: tuple[str, ...], begun: tuple[str, ...] = (
         raise Malformed(" ".join(str(error).split())[:200] or type(error).__name__) from error
 
 
+@lru_cache(1024)
 def local(tag: str) -> str:
     """A name without its namespace, {uri}name or prefix:name."""
     return tag.rpartition("}")[2].rpartition(":")[2]

@@ -71,8 +71,8 @@ class FaultRates:
 
     Up to `kmh_for_ms` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
     share of devices and, for stretches, of a day. `files` is the share of files that end without a newline or, for CSV,
-    begin with a byte order mark; `polls` the share of polled documents that are cut, of those that list nothing, and of those with a blank entity.
-    `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back.
+    begin with a byte order mark; `polls` the share of polled documents that are cut, of those that list nothing, and of
+    those with a blank entity. `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back.
     With the defaults somewhat over one row in a hundred is touched.
     """
 

@@ -140,7 +140,7 @@ class Mobility:
         self, rng: np.random.Generator, number: int, start: int, end: int, traffic: pl.DataFrame
     ) -> Iterator[Posted]:
         minutes = self._parking.day(rng, traffic, start, end)
-        is_wide = pl.col("facility") % 3 != 2
+        is_wide = pl.Series(parking.is_wide(minutes["facility"].to_numpy()))
         for box, rows, step_s in (
             ("car_parks", minutes.filter(is_wide), parking_occupancy.POLL_S),
             ("broker", minutes.filter(~is_wide), 60),

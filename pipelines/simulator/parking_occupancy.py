@@ -17,7 +17,7 @@ from schemas.city import City
 
 CELLS = ("unreadable_number", "sentinel")
 ENTITIES = ("repeat", "correction", "unreadable_number", "missing_value", "future", "new_field")
-POLL_S, HEARTBEAT_S, BATCH_S, FILE_S = 300, 600, 600, 21_600
+POLL_S, HEARTBEAT_S, BATCH_S, FILE_S = 300, 600, 3600, 21_600
 
 
 def wide(rng: np.random.Generator, city: City, parks: pl.DataFrame, minutes: pl.DataFrame, day: int, rates: FaultRates) -> Sent:

@@ -19,15 +19,14 @@ def _key(number: int, kind: int) -> str:
 def varint(values: np.ndarray) -> pl.Series:
     """Integers as varints; negative ones as their 64-bit two's complement, in ten bytes."""
     rest = np.asarray(values, np.int64).astype(np.uint64)
-    parts = []
-    while True:
+    parts, is_done = [], np.zeros(len(rest), bool)
+    while not is_done.all() or not parts:
         more = rest >= 128
         low = (rest & np.uint64(127)).astype(np.int64) + np.where(more, 128, 0)
-        parts.append(low if not parts else np.where(done, NOTHING, low))
-        done = ~more if len(parts) == 1 else done | ~more
-        if done.all():
-            return joined(*(BYTES.gather(p) for p in parts))
+        parts.append(BYTES.gather(np.where(is_done, NOTHING, low)))
+        is_done |= ~more
         rest = rest >> np.uint64(7)
+    return joined(*parts)
 
 
 def joined(*parts: pl.Series | str) -> pl.Series:

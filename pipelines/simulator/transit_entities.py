@@ -54,10 +54,12 @@ def json() -> pl.Expr:
         "route_id", pl.lit('","direction_id":'), "direction", pl.lit('},"vehicle":{"id":"'), "vehicle_id",
         pl.lit('"},"timestamp":'), "stamp_s",
     )  # fmt: skip
+    # what is a float there is as exact here
+    lat, lon, speed = (pl.col(c).cast(pl.Float32).cast(pl.Float64) for c in ("lat", "lon", "speed_ms"))
     status = pl.col("status").replace_strict(STATUS, return_dtype=pl.String)
     position = pl.concat_str(
-        pl.lit('{"id":"v'), "vehicle_id", pl.lit('","vehicle":{'), trip, pl.lit(',"position":{"latitude":'), "lat",
-        pl.lit(',"longitude":'), "lon", pl.lit(',"speed":'), "speed_ms", pl.lit('},"current_stop_sequence":'), "stop_sequence",
+        pl.lit('{"id":"v'), "vehicle_id", pl.lit('","vehicle":{'), trip, pl.lit(',"position":{"latitude":'), lat,
+        pl.lit(',"longitude":'), lon, pl.lit(',"speed":'), speed, pl.lit('},"current_stop_sequence":'), "stop_sequence",
         pl.lit(',"current_status":"'), status, pl.lit('","stop_id":"'), "stop_id", pl.lit('"}}'),
     )  # fmt: skip
     late = pl.concat_str(pl.lit('{"delay":'), "late_s", pl.lit("}"))

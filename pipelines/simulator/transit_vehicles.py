@@ -17,7 +17,9 @@ from pipelines.simulator.transit_entities import IN_TRANSIT_TO, STOPPED_AT
 
 KINDS = ("repeat", "future", "epoch_ms", "null_island", "swapped_place", "kmh_for_ms")
 POSITIONS_ONLY = ("null_island", "swapped_place", "kmh_for_ms")
-POLL_S, STALE_S = 30, 60
+POLL_S, STALE_S, LOT = 30, 60, 60
+"""Seconds between polls, how old a report is still shown, and how many polls one document holds: messages of protobuf that
+stand one after another are one message, with the last one's header and everybody's entities."""
 CUT_AT = 6
 """Bytes that are left of a message that was cut: some of its header."""
 
@@ -50,9 +52,12 @@ def day(
     seen = seen.with_columns(row=pl.Series(kept[order]).gather(seen["row"]))
     again = np.flatnonzero(chosen[seen["row"].to_numpy()] == KINDS.index("repeat"))
     emitted = pl.concat([seen, seen[again]]).sort("poll", "row").with_columns(version=pl.lit(0))
-    cut, empty, blank = (rng.random(len(times)) < rates.polls for _ in range(3))
-    empty, blank = empty & ~cut, blank & ~cut & ~empty
-    emitted = emitted.filter(~pl.Series(cut | empty).gather(emitted["poll"]))
+    lots = -(-len(times) // LOT)
+    empty = rng.random(len(times)) < rates.polls
+    cut, blank = (rng.random(lots) < rates.polls for _ in range(2))
+    blank[rng.integers(lots)] |= rates.polls > 0
+    blank &= ~cut
+    emitted = emitted.filter(~pl.Series(cut[np.arange(len(times)) // LOT] | empty).gather(emitted["poll"]))
     emitted = emitted.with_columns(is_rejected=pl.Series(rejected).gather(emitted["row"]))
     accepted = np.bincount(emitted.filter(~pl.col("is_rejected"))["row"].to_numpy(), minlength=wire.height) > 0
     wire = wire.with_columns(
@@ -111,21 +116,17 @@ def _keys(wire: pl.DataFrame) -> pl.DataFrame:
 
 
 def _documents(wire: pl.DataFrame, emitted: pl.DataFrame, times: np.ndarray, cut: np.ndarray, blank: np.ndarray) -> pl.DataFrame:
-    """Polls as documents; every fourth one is asked of the server that answers in JSON."""
+    """Half hours of polls as documents; every fourth one is asked of the server that answers in JSON."""
     entities = wire.select(transit_entities.COLUMNS)
     entities = entities.select(protobuf=transit_entities.protobuf(entities), json=transit_entities.json())
-    shown = entities[emitted["row"]].with_columns(emitted["poll"])
-    binary = polls.joined(shown.select("poll", text="protobuf"), len(times), "")
-    lines = polls.joined(shown.select("poll", text="json"), len(times))
-    made = pl.DataFrame({"stamp_s": times, "binary": binary, "json": lines, "cut": cut, "blank": blank})
-    made = made.with_columns(header=transit_entities.header(times), is_json=pl.Series(np.arange(len(times)) % 4 == 3))
-    odd = (
-        pl.when(pl.col("blank") & (pl.col("json") != ""))
-        .then(pl.lit(",{}"))
-        .when("blank")
-        .then(pl.lit("{}"))
-        .otherwise(pl.lit(""))
-    )
+    shown = entities[emitted["row"]].with_columns(poll=emitted["poll"] // LOT)
+    ends = times[np.minimum(np.arange(1, len(cut) + 1) * LOT, len(times)) - 1]
+    binary = polls.joined(shown.select("poll", text="protobuf"), len(ends), "")
+    lines = polls.joined(shown.select("poll", text="json"), len(ends))
+    made = pl.DataFrame({"stamp_s": ends, "binary": binary, "json": lines, "cut": cut, "blank": blank})
+    made = made.with_columns(header=transit_entities.header(ends), is_json=pl.Series(np.arange(len(ends)) % 4 == 3))
+    comma = pl.when(pl.col("blank") & (pl.col("json") != "")).then(pl.lit(",")).otherwise(pl.lit(""))
+    odd = pl.when("blank").then(pl.concat_str(comma, pl.lit("{}"))).otherwise(pl.lit(""))
     as_json = pl.concat_str(
         pl.lit('{"header":{"gtfs_realtime_version":"2.0","incrementality":"FULL_DATASET","timestamp":'), "stamp_s",
         pl.lit('},"entity":['), "json", odd, pl.lit("]}"),
@@ -133,13 +134,12 @@ def _documents(wire: pl.DataFrame, emitted: pl.DataFrame, times: np.ndarray, cut
     one = pl.when("blank").then(pl.lit("\x12\x04\x0a\x02zz")).otherwise(pl.lit(""))
     body = pl.when("is_json").then(as_json).otherwise(pl.concat_str("header", "binary", one))
     made = made.with_columns(body=pl.when("cut").then(body.str.slice(0, CUT_AT)).otherwise(body))
-    rows = np.bincount(emitted["poll"].to_numpy(), minlength=len(times)) + cut + blank
     return pl.DataFrame(
         {
-            "received_s": times + 2,
-            "name": [f"vehicles-{t}{'.json' if i % 4 == 3 else '.pb'}" for i, t in enumerate(times)],
+            "received_s": ends + 2,
+            "name": [f"vehicles-{t}{'.json' if i % 4 == 3 else '.pb'}" for i, t in enumerate(ends)],
             # a character is a byte; documents, not their rows, are gone through
             "body": [text.encode("latin-1") for text in made["body"]],
-            "rows": rows,
+            "rows": np.bincount(emitted["poll"].to_numpy() // LOT, minlength=len(ends)) + cut + blank,
         }
     )

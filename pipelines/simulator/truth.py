@@ -52,7 +52,30 @@ def traffic(truth: pl.DataFrame, sensors: pl.DataFrame, start: int) -> dict[str,
         peak_hour_factor=pl.col("volume_veh").sum() / (4 * pl.col("volume_veh").max()),
     )
     hourly = _ratios(hours, 1).with_columns(pl.col("peak_hour_factor").fill_nan(None))
-    return {"traffic_15min": _placed(quarters), "traffic_hourly": _placed(hourly)}
+    return {"traffic_15min": _placed(quarters), "traffic_hourly": _placed(hourly), "traffic_daily": _roads(hourly, sensors)}
+
+
+def _roads(hourly: pl.DataFrame, sensors: pl.DataFrame) -> pl.DataFrame:
+    """`traffic_daily` of one day: sums over the hours of a road's detectors. A few hours resent carry no ratio."""
+    hours = hourly.join(sensors.select("sensor_id", "road"), on="sensor_id", maintain_order="left")
+    busiest = (
+        hours.group_by("road", "bin_s").agg(pl.col("volume_veh").sum()).group_by("road").agg(peak=pl.col("volume_veh").max())
+    )
+    parts = ("volume_veh", "speed_weight", "speed_sum_kmh", "slowness_sum_h_km", "occupied_s", "occupancy_observed_s")
+    roads = hours.group_by("road", maintain_order=True).agg(
+        pl.col("n", "damaged_n", *parts, "vehicle_km", "vehicle_h", "delay_veh_h").sum(),
+        sensors=pl.col("sensor_id").n_unique(),
+        is_whole=pl.len() > 22 * pl.col("sensor_id").n_unique(),
+    )
+    ratios = {
+        "peak_hour_veh": pl.col("peak"),
+        "peak_hour_share": pl.col("peak") / pl.col("volume_veh"),
+        "space_mean_speed_kmh": pl.col("speed_weight") / pl.col("slowness_sum_h_km"),
+        "time_mean_speed_kmh": pl.col("speed_sum_kmh") / pl.col("speed_weight"),
+        "occupancy_share": pl.col("occupied_s") / pl.col("occupancy_observed_s"),
+    }
+    joined = roads.join(busiest, on="road", maintain_order="left")
+    return joined.with_columns(pl.when("is_whole").then(v).alias(k) for k, v in ratios.items()).drop("peak", "is_whole")
 
 
 def _ratios(frame: pl.DataFrame, bins_per_hour: int) -> pl.DataFrame:

@@ -142,7 +142,7 @@ def cut(file: FileFound, source: Source, limits: Limits, start: int = 0) -> list
             with open_binary(file.uri) as handle:
                 parsed = pq.ParquetFile(handle)
                 groups, header = parquet.row_groups(parsed), tuple(parsed.schema_arrow.names)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeError) as error:
             return [Split(file, 0, file.size, broken=" ".join(str(error).split())[:200])]
         return [
             Split(file, first, first + rows, header, first_row=first, group=i) for i, (first, rows) in enumerate(groups) if rows

@@ -35,7 +35,12 @@ spoken AS (
     FROM said
     GROUP BY ALL
 ),
-detectors AS (SELECT DISTINCT event_date, controller_id, detector FROM said WHERE detector IS NOT NULL)
+-- those that spoke, and those that the reference table knows: a detector that never speaks is off all day
+detectors AS (
+    SELECT event_date, controller_id, detector FROM said WHERE detector IS NOT NULL
+    UNION
+    SELECT event_date, controller_id, detector FROM views.signal_channels_by_day WHERE function <> 'pedestrian'
+)
 SELECT
     q.event_date,
     q.controller_id,

@@ -11,12 +11,16 @@ CONTRACT = Contract(
     domain="city",
     version=1,
     doc=(
-        "One device of one feed on one day, judged by the first test it fails. Detectors: the PeMS cascade over "
-        "05:00 to 21:59 local: silent, insufficient (too few samples), stuck (no flow and no occupancy too often), high_value "
-        "(occupancy or flow per lane beyond the limit), intermittent (occupancy without flow), chatter (flow without occupancy), "
-        "stuck (one unchanging value, or too little entropy in 30 s samples). Meters over the whole day: silent, insufficient, "
-        "stuck (one unchanging non-zero value), high_value (spike check). A device that passes all but whose rows had to be "
-        "corrected is clock or unit: its rows are right, it is not. A device that reference tables know and that said nothing "
+        "One device of one feed on one day, judged by the first test of its feed that it fails; each feed's tests stand with the "
+        "feed. Detectors: the PeMS cascade over 05:00 to 21:59 local: silent, insufficient (too few samples), stuck (no flow and "
+        "no occupancy too often), high_value (occupancy or flow per lane beyond the limit), intermittent (occupancy without "
+        "flow), chatter (flow without occupancy), stuck (one unchanging value, or too little entropy in 30 s samples). Meters "
+        "over the whole day: silent, insufficient, stuck (one unchanging non-zero value), high_value (spike check). Signal "
+        "controllers by their detectors: insufficient, stuck (on or off for too long), chatter (too many actuations). Car parks, "
+        "bike stations and routes: insufficient (reports too old to be believed for too long), high_value (over capacity, or "
+        "faster than can be), stuck. Vehicles, while in service: insufficient, high_value (speed), stuck (on a trip, but nowhere "
+        "else). A device that passes all but whose rows had to be corrected is clock or unit: its rows are right, it is not; one "
+        "whose rows were received before their own time is clock, too. A device that reference tables know and that said nothing "
         "is silent."
     ),
     columns=(
@@ -35,9 +39,21 @@ CONTRACT = Contract(
         COVERAGE,
         HEALTH,
         Column("verdict", "string", "what the cascade says", nullable=False, allowed=VERDICTS),
-        Column("zero_share", "float", "share of rows with no flow and no occupancy", unit="share", minimum=0, maximum=1),
         Column(
-            "high_share", "float", "share of rows above the high threshold (meters: spikes)", unit="share", minimum=0, maximum=1
+            "zero_share",
+            "float",
+            "share of rows that say nothing was there: no flow and no occupancy, an empty car park, a detector without change",
+            unit="share",
+            minimum=0,
+            maximum=1,
+        ),
+        Column(
+            "high_share",
+            "float",
+            "share of rows above the high threshold of the feed (meters: spikes)",
+            unit="share",
+            minimum=0,
+            maximum=1,
         ),
         Column(
             "mismatch_share",
@@ -50,7 +66,7 @@ CONTRACT = Contract(
         Column(
             "constant_share",
             "float",
-            "share of rows in runs of one unchanging non-zero value longer than the threshold",
+            "share of rows in runs of one unchanging non-zero value that last longer than the feed allows",
             unit="share",
             minimum=0,
             maximum=1,
@@ -58,7 +74,7 @@ CONTRACT = Contract(
         Column(
             "entropy",
             "float",
-            "Shannon entropy of the judged values: occupancy, else speed, else count; kWh of a meter",
+            "Shannon entropy of the judged values: of detectors occupancy, else speed, else count",
             unit="bit",
             minimum=0,
         ),
@@ -72,5 +88,7 @@ CONTRACT = Contract(
         "Caltrans PeMS, detector health: thresholds as published in cagov/caldata-mdsa-caltrans-pems, "
         "diagnostic_threshold_values, set Urban (2024)",
         "California Direct Access Standards for Metering and Meter Data (2000), spike check",
+        "NTCIP 1202, vehicle detector no activity, maximum presence and erratic counts (fault diagnostics of NEMA TS 2)",
+        "GTFS Realtime Best Practices, version 2.0; GTFS-Realtime validator, W004",
     ),
 )

@@ -96,22 +96,22 @@ def test_the_line_puts_it_right_and_is_in_the_tables_own_columns(tmp_path):
     assert found(city) == {}
 
 
-def test_a_fault_that_began_later_is_dated(tmp_path):
+@pytest.mark.parametrize("day", [7, 8], ids=["half of the days", "the last day"])
+def test_a_fault_that_began_later_is_dated(tmp_path, day):
     city = SmallCity(tmp_path)
     city.describe()
-    begins = datetime(2026, 5, 6, 22, tzinfo=UTC)  # the seventh of May in Berlin
+    begins = datetime(2026, 5, day - 1, 22, tzinfo=UTC)  # midnight in Berlin
     later = said("at") >= begins.timestamp()
     mph = pl.when(later).then((said("speed") / 1.609344).round(1)).otherwise("speed").alias("speed")
     clock = pl.when(later).then(said("stamp") + 437).otherwise("stamp").alias("stamp")
     land(city, 8, [of("D00", mph), of("D12", clock)], days=4)
     got = found(city)
     assert {k: (f.since, f.line["valid_from"]) for k, f in got.items()} == {
-        ("D00", "mean_speed_kmh"): (date(2026, 5, 7), "2026-05-06T22:00:00Z"),
-        ("D12", "clock"): (date(2026, 5, 7), "2026-05-06T22:00:00Z"),
+        ("D00", "mean_speed_kmh"): (date(2026, 5, day), f"2026-05-0{day - 1}T22:00:00Z"),
+        ("D12", "clock"): (date(2026, 5, day), f"2026-05-0{day - 1}T22:00:00Z"),
     }
     assert got["D12", "clock"].line["clock_offset_s"] == 437
-    # before it began, nothing is to be found; once it is over, neither
-    assert found(city, last=date(2026, 5, 6)) == {}
+    assert found(city, last=date(2026, 5, day - 1)) == {}
 
 
 def test_too_little_data_is_said_and_nothing_is_found(tmp_path):

@@ -3,6 +3,7 @@
 How documents are cut and packed is tested in tests/landing; what stations amount to, in tests/metrics.
 """
 
+import gzip
 import json
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 
 from assets.measure import measure
 from assets.refined import refine
+from dagster_project import way
+from dagster_project.settings import load as load_settings
 from pipelines.formats.documents import gbfs
 from pipelines.formats.lines import Lines
 from pipelines.reference import load
@@ -257,3 +260,32 @@ def test_mutated_documents_keep_the_books(bodies: list[bytes]) -> None:
         assert inbox.off_by() == 0
     finally:
         shutil.rmtree(inbox.folder)
+
+
+TOML = """
+[city]
+name = "Testville"
+time_zone = "Europe/Berlin"
+[reference]
+stations = { uri = "station_information.json", format = "gbfs" }
+[feeds.bike_stations.sources.saved]
+uri = "station_status*.json.gz"
+format = "gbfs"
+[feeds.bike_stations.sources.polled]
+uri = "https://bikes.example/gbfs/2.3/station_status.json"
+format = "gbfs"
+ttl_path = "ttl"
+"""
+
+
+def test_a_system_needs_no_more_than_where_it_is(inbox: Inbox) -> None:
+    inbox.put("station_information.json", document(PLACES["2.3"]))
+    inbox.put("station_status.1.json.gz", gzip.compress(document(STATIONS["2.3"]).encode()))
+    city = load_settings(inbox.put("citylake.toml", TOML), str(inbox.folder / "city"))
+    assert way.load_references(city) == {"stations": 1}
+    way.land(city)
+    assert [s.name for s in city.live_of(FEED)] == ["polled"]
+    refine(city.lake, city.city, FEED)
+    (row,) = city.lake.scan("refined", FEED).collect().to_dicts()
+    assert (row["station_id"], row["vehicles_available"]) == ("72", 3)
+    assert row["h3_cell"] is not None  # the place is the reference table's

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from google.protobuf import json_format
 from google.transit import gtfs_realtime_pb2 as standard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.refined import refine
@@ -25,6 +25,7 @@ from pipelines.formats.lines import Lines
 from pipelines.sources.declared import parse
 from schemas.registry import feed
 from tests.landing.driver import Inbox
+from tests.live.belt import RECEIVED_US, Belt, messages
 
 FEED = "transit_vehicles"
 POSIX = 1777623600
@@ -198,6 +199,17 @@ def test_polls_that_repeat_an_observation_are_repeats_whatever_their_header(inbo
     assert kept["lat"].to_list() == [None, None, 52.5]
 
 
+def test_polls_of_an_address_land_as_messages_do(tmp_path: Path) -> None:
+    belt = Belt(tmp_path, FEED, block={"format": "gtfs_realtime"})
+    at = RECEIVED_US // 1_000_000
+    polls = [message(vehicle(f"bus {poll % 2}", at - 60), update(f"t-{poll}", at - 60), at=at - 50) for poll in range(5)]
+    belt.land(messages([protobuf(p) for p in polls[:3]], 0))
+    belt.land(messages([plain(polls[3]), b"<html>", protobuf(polls[4]), protobuf(message())], 3))
+    assert belt.raw().height == 10
+    done = refine(belt.lake, belt.landing.city, FEED)
+    assert (sum(d.kept for d in done), sum(d.repeated for d in done)) == (7, 3)
+
+
 def test_a_header_that_goes_back_and_speeds_that_cannot_be_are_told(inbox: Inbox) -> None:
     fast = vehicle("b", position={"latitude": 1.0, "longitude": 1.0, "speed": 27.0})
     polls = [message(vehicle(), fast, at=POSIX + at) for at in (-5, 30, 15)]
@@ -209,6 +221,7 @@ def test_a_header_that_goes_back_and_speeds_that_cannot_be_are_told(inbox: Inbox
 
 
 @given(st.integers(0, 2**32), st.booleans())
+@settings(max_examples=50)
 def test_mutated_messages_lose_no_row(seed: int, as_json: bool) -> None:
     rng = random.Random(seed)
     form = plain if as_json else protobuf

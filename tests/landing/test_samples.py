@@ -1,7 +1,8 @@
 """Every feed's samples: what is named `pass` lands, what is named `<code>.fail` is refused for just that reason.
 
 `<feed>/<case>.pass.json` is one row in the feed's own names; `<feed>/<format>/<case>.pass.<ext>` a document in the
-format's own bytes, read by a source block that says no more than `source.toml` beside it.
+format's own bytes, read by a source block that says no more than `source.toml` beside it. Of a reference table there are
+documents alone.
 """
 
 import tomllib
@@ -10,13 +11,18 @@ from pathlib import Path
 import pytest
 
 from pipelines.formats import kinds
+from pipelines.reference import load
+from pipelines.sources.declared import of_reference
 from schemas import registry
+from schemas.errors import SourceError
 from schemas.rejection import Code
 from tests.landing.driver import Inbox
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 ROWS = sorted(SAMPLES.glob("*/*.json"))
-DOCUMENTS = sorted(p for p in SAMPLES.glob("*/*/*") if p.name != "source.toml")
+FILES = sorted(p for p in SAMPLES.glob("*/*/*") if p.name != "source.toml")
+TABLES = [p for p in FILES if p.parents[1].name in registry.references()]
+DOCUMENTS = [p for p in FILES if p not in TABLES]
 
 
 def named(sample: Path) -> str:
@@ -47,6 +53,17 @@ def test_a_document_is_judged_as_its_name_says(inbox: Inbox, sample: Path) -> No
     assert inbox.off_by() == 0
 
 
+@pytest.mark.parametrize("sample", TABLES, ids=map(named, TABLES))
+def test_a_reference_table_is_judged_as_its_name_says(inbox: Inbox, sample: Path) -> None:
+    contract, parts = registry.references()[sample.parents[1].name], sample.name.split(".")
+    source = of_reference(contract, {"uri": str(sample), "format": sample.parent.name}, inbox.folder)
+    if parts[-2] == "pass":
+        assert load(inbox.lake, inbox.city, contract, source) > 0
+    else:
+        with pytest.raises(SourceError, match=Code(parts[-3])):
+            load(inbox.lake, inbox.city, contract, source)
+
+
 def test_every_feed_has_samples_of_both_kinds() -> None:
     assert {f.parent.name for f in ROWS} == set(registry.feeds())
     for feed in registry.feeds():
@@ -55,4 +72,4 @@ def test_every_feed_has_samples_of_both_kinds() -> None:
 
 def test_every_format_has_samples_of_both_kinds() -> None:
     for fmt in kinds.documents():
-        assert {f.name.split(".")[-2] for f in DOCUMENTS if f.parent.name == fmt} == {"pass", "fail"}, fmt
+        assert {f.name.split(".")[-2] for f in FILES if f.parent.name == fmt} == {"pass", "fail"}, fmt

@@ -74,3 +74,7 @@ def signal_reference() -> dict[str, Rows]:
     detectors.append(changed | {"travel_to_stop_bar_s": 0.0})
     places: Rows = [{"controller_id": "c0", "valid_from": old, "district": "a", "clock_offset_s": 0}]
     return {"reference.signal_detectors": detectors, "reference.signal_controllers": places}
+
+
+FEEDS = {"signal_events": signals}
+REFERENCES = {t: lambda _seed, t=t: signal_reference()[f"reference.{t}"] for t in ("signal_detectors", "signal_controllers")}

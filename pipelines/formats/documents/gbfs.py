@@ -17,6 +17,8 @@ ROWS = "/data/stations"
 ENVELOPE = ("last_updated", "ttl", "version")
 BEFORE_3 = {"num_vehicles_available": "num_bikes_available", "num_vehicles_disabled": "num_bikes_disabled"}
 """What GBFS 3.0 renamed."""
+LOCALIZED = ("name", "short_name")
+"""What GBFS 3.0 says in several languages, as an array of text and language."""
 POSIX = r"^\d+(\.\d+)?$"
 YEAR_10000_S = 253_402_300_800
 
@@ -37,10 +39,11 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:
 
 
 def _places(name: str) -> tuple[str, ...]:
-    """Where a station's value may stand: under its name, in the first language of several, or under an older name."""
+    """Where a station's value may stand: under its name, in the first language of several, or under its older name."""
     path = pointer(*name.split("."))
+    first = (f"{path}/0/text",) if name in LOCALIZED else ()
     older = (pointer(BEFORE_3[name]),) if name in BEFORE_3 else ()
-    return (f"{path}/0/text", path, *older)
+    return (*first, path, *older)
 
 
 def _rfc_3339(text: pl.Expr) -> pl.Expr:

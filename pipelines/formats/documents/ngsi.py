@@ -16,8 +16,8 @@ from pipelines.formats.lines import Lines
 from pipelines.sources.source import TOLD, Source
 from schemas.contract import Contract
 
-ENVELOPES = {"/data": "/subscriptionId", "/data/features": "/subscriptionId", "/features": "", "/entities": "/actionType"}
-"""Where entities stand in notifications, GeoJSON collections and batches -> what only such an envelope has."""
+MARKS = {"/data/features": "/subscriptionId", "/data": "/subscriptionId", "/entities": "/actionType"}
+"""Where entities stand in notifications and batches -> what only such an envelope has."""
 METADATA = {
     "unitCode": ("unitCode",),
     # the data models write `timestamp`, IoT agents `TimeInstant`
@@ -25,6 +25,8 @@ METADATA = {
     "modifiedAt": ("modifiedAt", "dateModified"),
 }
 AXES = {"lon": 0, "lat": 1}
+# a typed value of JSON-LD, a property, a relationship, a vocabulary term, the first of several instances
+VALUE = ("/value/@value", "/value", "/object", "/vocab", "/0/value/@value", "/0/value", "/0/object", "/@value")
 INTERVAL = r"^([0-9][^/]*)/([^/]+)$"
 LATITUDE_FIRST = r"^\s*([-+0-9.eE]+)\s*,\s*([-+0-9.eE]+)\s*$"
 NULL_IN_LD = "urn:ngsi-ld:null"
@@ -32,14 +34,9 @@ NULL_IN_LD = "urn:ngsi-ld:null"
 
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
     """A row per entity."""
-    pointers = ("/data/features", "/data", "/features", "/entities", "")
-    entities = json_documents.entities(documents, pointers, {p: mark for p, mark in ENVELOPES.items() if mark})
+    entities = json_documents.entities(documents, ("/data/features", "/data", "/features", "/entities", ""), MARKS)
     names = [n for n in source.wire_names if n not in TOLD and n not in source.topic_names]
-    frames = []
-    for table, under in _features_apart(entities.table):
-        wanted = {key: places for n in names for key, places in _places(n, under).items()}
-        found = json_documents.values(table, wanted)
-        frames.append(table.select("_position").hstack(found.select(_read(n).alias(n) for n in names)))
+    frames = [table.select("_position").hstack(_read(table, under, names)) for table, under in _features_apart(entities.table)]
     return Decoded(tuple(frames), entities.faults, entities.payloads, entities.documents)
 
 
@@ -48,77 +45,93 @@ def _features_apart(table: pl.DataFrame) -> list[tuple[pl.DataFrame, str]]:
     feature = table["line"].str.contains('"type":"Feature"', literal=True)
     if feature.any():  # the words may stand deep in an entity: only few lines are asked what they are
         told = json_documents.values(table.filter(feature), {"type": ("/type",)})["type"].eq_missing("Feature")
-        feature = pl.Series(feature).scatter(feature.arg_true(), told)
+        feature = feature.scatter(feature.arg_true(), told)
     parts = [(table.filter(~feature), ""), (table.filter(feature), "/properties")]
     return [part for part in parts if part[0].height]
 
 
-def _places(name: str, under: str) -> dict[str, tuple[str, ...]]:
-    """All that is read for one wire name: key -> where to look, in turn."""
-    if name in ("id", "type"):
-        return {name: _identity(name, under)}
+def _read(table: pl.DataFrame, under: str, names: list[str]) -> list[pl.Series]:
+    """The wire columns. Attributes are taken out of the entities once, and then looked into, so that no entity is read often."""
+    wanted = {"id": ("/id", "/@id"), "type": tuple(f"{under}/{t}" for t in ("type/0", "type", "@type/0", "@type"))}
+    needed: dict[str, dict[str, tuple[str, ...]]] = {}
+    for name in names:
+        attribute, members = _parts(name)
+        if name not in wanted:
+            needed.setdefault(attribute, {}).update(_places(members))
+            for ending in ("From", "To") if members in ([], ["end"]) else ():
+                needed.setdefault(attribute + ending, {}).update(_places([]))
+    whole = json_documents.values(table, wanted | {f"={a}": (under + pointer(a),) for a in needed})
+    found = {a: _look_into(whole[f"={a}"], places) for a, places in needed.items()}
+    return [_column(name, whole, found).alias(name) for name in names]
+
+
+def _parts(name: str) -> tuple[str, list[str]]:
     attribute, *members = (name[1:],) if name.startswith("/") else name.split(".")
-    base = under + pointer(attribute)
-    if not members:
-        return {f"{name} whole": (base,), **_instants(name, under, attribute), name: _plain(base)}
-    if members[0] in METADATA and len(members) == 1:
-        keys = METADATA[members[0]]
-        of_v2 = tuple(f"{base}/metadata/{key}/value" for key in keys)
-        return {name: (f"{base}/{members[0]}", *of_v2, f"{base}/0/{members[0]}")}
-    if members[0] in AXES and len(members) == 1:
-        axis = AXES[members[0]]
-        values = {f"{name} kind": (f"{base}/value/type", f"{base}/type"), f"{name} text": (f"{base}/value", base)}
-        return {**values, name: (f"{base}/value/coordinates/{axis}", f"{base}/coordinates/{axis}")}
+    return attribute, members
+
+
+def _places(members: list[str]) -> dict[str, tuple[str, ...]]:
+    """What is looked for within an attribute: key -> where, in turn."""
+    key = ".".join(members)
+    if members in ([], ["end"]):
+        return {"": VALUE, "end": ("/value/end", "/end/value", "/end")}
+    if len(members) == 1 and key in METADATA:
+        return {key: (f"/{key}", *(f"/metadata/{k}/value" for k in METADATA[key]), f"/0/{key}")}
+    if len(members) == 1 and key in AXES:
+        places = {f"{k}": (f"/value/coordinates/{axis}", f"/coordinates/{axis}") for k, axis in AXES.items()}
+        return {**places, "kind": ("/value/type", "/type"), "": VALUE}
     rest = pointer(*members)
-    inner = (f"{base}/value{rest}", f"{base}{rest}/value", f"{base}{rest}/object", f"{base}{rest}")
-    if members == ["end"]:
-        return {**_instants(name, under, attribute), f"{name} of": _plain(base), name: inner}
-    return {f"{name} whole": (f"{base}{rest}",), name: (*inner, f"{base}/metadata{rest}/value")}
+    return {key: (f"/value{rest}", f"{rest}/value", f"{rest}/object", rest, f"/metadata{rest}/value")}
 
 
-def _identity(name: str, under: str) -> tuple[str, ...]:
-    if name == "id":
-        return ("/id", "/@id")
-    return (f"{under}/type/0", f"{under}/type", f"{under}/@type/0", f"{under}/@type")  # an entity of NGSI-LD may have several
-
-
-def _plain(base: str) -> tuple[str, ...]:
-    # a typed value of JSON-LD, a property, a relationship, a vocabulary term, the first of several instances, a simplified value
-    inside = ("value/@value", "value", "object", "vocab", "0/value/@value", "0/value", "0/object", "@value")
-    return (*(f"{base}/{i}" for i in inside), base)
-
-
-def _instants(name: str, under: str, attribute: str) -> dict[str, tuple[str, ...]]:
-    """The data models' two attributes for an interval, where a broker cannot hold one."""
-    ends = {"from": "From", "to": "To"}
-    return {f"{name} {key}": _plain(under + pointer(attribute + ending)) for key, ending in ends.items()}
-
-
-def _read(name: str) -> pl.Expr:
-    """One wire column out of what was found for it."""
-    found = pl.col(name)
-    if name == "id":
-        return found
-    if name == "type":
-        return found.str.extract(r"([^/#]+)$", 1)  # a type that was not compacted is a URI
-    members = [] if name.startswith("/") else name.split(".")[1:]
-    if not members:
-        both = pl.col(f"{name} from").is_not_null() & pl.col(f"{name} to").is_not_null()
-        # a property whose value is null has no value, and is not the JSON of itself
-        empty = (
-            found.eq_missing(pl.col(f"{name} whole"))
-            & found.str.starts_with("{")
-            & found.str.contains('"value":null', literal=True)
-        )
-        own = pl.when(~empty & (found != NULL_IN_LD)).then(found)
-        start = pl.coalesce(own.str.extract(INTERVAL, 1), own)
-        return pl.when(both).then(pl.col(f"{name} from")).otherwise(pl.coalesce(start, f"{name} from"))
-    if members == ["end"]:
-        both = pl.col(f"{name} from").is_not_null() & pl.col(f"{name} to").is_not_null()
-        split = pl.coalesce(pl.col(f"{name} of").str.extract(INTERVAL, 2), found)
-        return pl.when(both).then(pl.col(f"{name} to")).otherwise(pl.coalesce(split, f"{name} to"))
-    if len(members) == 1 and members[0] in AXES:
-        # geo:point of NGSIv2 is "latitude, longitude"; of lines and areas there is no one place
-        axis, text = AXES[members[0]], pl.col(f"{name} text").str.extract(LATITUDE_FIRST, 2 - AXES[members[0]])
-        return pl.when(pl.col(f"{name} kind") == "Point").then(found).otherwise(text).alias(f"axis {axis}")
+def _look_into(attribute: pl.Series, places: dict[str, tuple[str, ...]]) -> dict[str, pl.Series]:
+    """What is within an attribute, by key; of one that is simplified, itself under the empty key."""
+    held = attribute.str.contains(r"^[{\[]").fill_null(False)
+    own = attribute if "" in places else None
+    if not held.any():
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, attribute.len())
+        return {key: own if key == "" and own is not None else nothing for key in places}
+    inside = json_documents.values(attribute.filter(held).to_frame("line"), places)
+    at = pl.Series("at", held.arg_true())
+    found = {}
+    for key in places:
+        outside = attribute.set(held, None) if key == "" else pl.Series([None], dtype=pl.String).new_from_index(0, held.len())
+        found[key] = outside.scatter(at, inside[key])
+    if "" in places:
+        # an object or a list that holds no value is a simplified one; one whose value is null has none
+        bare = held & found[""].is_null() & ~attribute.str.contains('"value":null', literal=True)
+        found[""] = attribute.zip_with(bare | ~held, found[""])
     return found
+
+
+def _column(name: str, whole: pl.DataFrame, found: dict[str, dict[str, pl.Series]]) -> pl.Series:
+    """One wire column out of what its attribute says."""
+    if name == "id":
+        return whole["id"]
+    if name == "type":
+        return whole["type"].str.extract(r"([^/#]+)$", 1)  # a type that was not compacted is a URI
+    attribute, members = _parts(name)
+    own, key = found[attribute], ".".join(members)
+    if members in ([], ["end"]):
+        # the data models have two attributes for an interval that a broker cannot hold in one
+        value, start, end = _known(own[""]), _known(found[f"{attribute}From"][""]), _known(found[f"{attribute}To"][""])
+        both = start.is_not_null() & end.is_not_null()
+        if members:
+            return end.zip_with(both, _first(value.str.extract(INTERVAL, 2), own["end"], end))
+        return start.zip_with(both, _first(value.str.extract(INTERVAL, 1), value, start))
+    if len(members) == 1 and key in AXES:
+        # geo:point of NGSIv2 is "latitude, longitude"; of lines and areas there is no one place
+        text = own[""].str.extract(LATITUDE_FIRST, 2 - AXES[key])
+        return own[key].zip_with(own["kind"].eq_missing("Point"), text)
+    return own[key]
+
+
+def _known(value: pl.Series) -> pl.Series:
+    return value.set(value.eq_missing(NULL_IN_LD), None)
+
+
+def _first(*values: pl.Series) -> pl.Series:
+    first, *others = values
+    for other in others:
+        first = first.zip_with(first.is_not_null(), other)
+    return first
