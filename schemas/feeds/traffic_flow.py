@@ -128,7 +128,7 @@ CONTRACT = Contract(
                 "sensor_id": {
                     "from": ["Datastream.@iot.id", "topic"],
                     "combine": "first",
-                    "pattern": r"^(?:.*Datastreams\()?'?([^()']+)'?(?:\).*)?$",
+                    "pattern": r"^(?:.*Datastreams\()?'?([^()'/]+)'?(?:\).*)?$",
                 },
                 "observed_at": "phenomenonTime",
                 "interval_s": {"from": ["phenomenonTime", "phenomenonTime.end"], "combine": "elapsed"},

@@ -66,7 +66,7 @@ CONTRACT = Contract(
                 "route_id": {
                     "from": ["Datastream.@iot.id", "topic"],
                     "combine": "first",
-                    "pattern": r"^(?:.*Datastreams\()?'?([^()']+)'?(?:\).*)?$",
+                    "pattern": r"^(?:.*Datastreams\()?'?([^()'/]+)'?(?:\).*)?$",
                 },
                 "observed_at": "phenomenonTime",
                 "travel_time_s": {"from": "result.s", "unit_from": "unit"},

@@ -5,6 +5,7 @@ Whether the dictionary is fresh is tested in tests/schemas.
 
 import re
 import shlex
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import typer
 from assets.relations import connect, inputs
 from dagster_project import settings, way
 from dagster_project.cli import app
+from pipelines.formats import kinds
 from pipelines.sources.declared import parse
 from schemas import ledger, registry
 from schemas.city import City
@@ -24,7 +26,7 @@ from schemas.lake import Lake
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "docs" / "formats.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
 
 
 def blocks(language: str, page: Path = README) -> list[str]:
@@ -109,6 +111,19 @@ def test_every_key_of_a_column_is_explained() -> None:
         }
     )
     assert rows_of("| key | meaning |") == known
+
+
+def test_every_format_is_explained() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    table = page.split("| format | what it is |")[1].split("\n\n")[0]
+    assert {n for row in table.splitlines()[2:] for n in re.findall(r"`(\w+)`", row.split("|")[1])} == set(kinds.names())
+
+
+def test_the_blocks_of_the_page_of_formats_hold() -> None:
+    page = ROOT / "docs" / "formats.md"
+    for feed, table in tomllib.loads(blocks("toml", page)[0])["feeds"].items():
+        for name, block in table["sources"].items():
+            assert parse(registry.feed(feed), name, block, ROOT).fields
 
 
 def test_every_section_is_explained() -> None:

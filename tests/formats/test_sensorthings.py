@@ -1,12 +1,14 @@
 """SensorThings API 1.1, written from the standard's own text (OGC 18-088): Observations in each of the ways they come."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.formats.decoding import read
 from tests.landing.driver import Inbox
+from tests.live.belt import Belt, messages
 
 FIVE = "2026-05-01T08:00:00.000Z/2026-05-01T08:05:00.000Z"
 WIRES = ["@iot.id", "phenomenonTime", "phenomenonTime.end", "resultTime", "result", "Datastream.@iot.id", "unit"]
@@ -108,3 +110,13 @@ def test_broken_ones_cost_themselves() -> None:
     assert found.wire["_position"].to_list() == [0, 2, 5]
     assert found.codes == ["malformed"] * 3
     assert found.decoded.documents.tolist() == [0, 0, 0, 1, 3, 4]
+
+
+def test_messages_of_mqtt_are_single_observations_whose_topic_names_the_datastream(tmp_path: Path) -> None:
+    belt = Belt(tmp_path, "traffic_flow", block={"format": "sensorthings", "columns": {"vehicle_count": "result"}})
+    bare = {k: v for k, v in observation(12).items() if k != "Datastream"}
+    topics = ["v1.1/Datastreams(5)/Observations", "v1.1/Datastreams('ring 4')/Observations", "v1.1/Observations"]
+    belt.land(messages([json.dumps(bare).encode()] * 3, topics=topics))
+    assert belt.raw().sort("_position").select("sensor_id", "vehicle_count").rows() == [("5", 12), ("ring 4", 12)]
+    assert belt.refused().select("code", "column").rows() == [("missing", "sensor_id")]
+    assert belt.off_by() == 0
