@@ -28,6 +28,7 @@ class Query:
 
     Attributes:
         tables: `layer.name` of the lake tables it reads itself, and `ledger`.
+        beside: tables and views that only stand on the right of a LEFT JOIN: they add to rows and make none.
         views: shared views it reads, without `views.`.
         macros: formulas of `assets/macros.sql` it uses, and those that these use.
         thresholds: names of the limits it judges by, through macros too.
@@ -35,6 +36,7 @@ class Query:
 
     text: str
     tables: frozenset[str]
+    beside: frozenset[str]
     views: frozenset[str]
     macros: frozenset[str]
     thresholds: frozenset[str]
@@ -75,7 +77,8 @@ def query(folder: str, name: str) -> Query:
         tree = sqlglot.parse_one(text, read="duckdb")
     except sqlglot.errors.ParseError as error:
         raise CitylakeError(where, f"not valid SQL: {str(error).splitlines()[0]}", "correct it") from error
-    found = [(t.db, t.name) for t in tree.find_all(exp.Table)]
+    stands = [(t.db, t.name, isinstance(t.parent, exp.Join) and t.parent.side == "LEFT") for t in tree.find_all(exp.Table)]
+    found = [(db, n) for db, n, _ in stands]
     layers = OF_ALERTS if folder == "alerts" else (*LAYERS, "views")
     unknown = sorted({db for db, _ in found} - {"", *layers})
     if unknown:
@@ -87,6 +90,7 @@ def query(folder: str, name: str) -> Query:
         tables=frozenset(
             [f"{db}.{n}" for db, n in found if db in layers and db != "views"] + [n for db, n in found if not db and n == LEDGER]
         ),
+        beside=frozenset(f"{db}.{n}" for db, n, left in stands if left) - {f"{db}.{n}" for db, n, left in stands if not left},
         views=frozenset(n for db, n in found if db == "views"),
         macros=used,
         thresholds=frozenset(n for names in limits for n in names),
@@ -111,6 +115,18 @@ def dependencies(metric: str) -> set[str]:
     """Tables a metric reads, through shared views too: `refined.x`, `reference.x`, `metrics.x`, and `ledger`."""
     top, views = closure(metric)
     return set(top.tables).union(*(v.tables for v in views.values()))
+
+
+def makes_rows(metric: str) -> set[str]:
+    """The tables without whose rows a metric has none: all it reads but those that are only joined beside others."""
+    top, views = closure(metric)
+    out: set[str] = set()
+    todo = [top]
+    while todo:
+        asked = todo.pop()
+        out |= asked.tables - asked.beside
+        todo += [views[v] for v in asked.views if f"views.{v}" not in asked.beside]
+    return out
 
 
 def thresholds_read(metric: str) -> set[str]:

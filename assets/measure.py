@@ -11,7 +11,7 @@ from datetime import date
 import duckdb
 import polars as pl
 
-from assets.dependencies import closure, dependencies, order, said, thresholds_read
+from assets.dependencies import closure, dependencies, makes_rows, order, said, thresholds_read
 from assets.relations import Inputs, connect, inputs
 from schemas import registry
 from schemas.city import City
@@ -102,16 +102,17 @@ def _digests(city: City, contract: Contract, days: list[date], seen: Inputs) -> 
     made_of = [*said(contract.name), str(contract.version), city.zone]
     made_of += [f"{c.name} {c.kind}" for c in contract.columns]
     made_of += [f"{n} {seen.limits[n]!r}" for n in sorted(thresholds_read(contract.name))]
-    out = []
+    out, making = [], makes_rows(contract.name)
     for day in days:
         read = [(t, f) for t, fs in seen.reaching(contract.reads([day])).items() for f in fs]
         text = [f"{t} {f.path} {f.rows} {f.bytes}" for t, f in read]
         by_day = [f.rows for t, f in read if t.split(".", maxsplit=1)[0] in PARTITIONED]
         lines = [line for d in contract.days_of(day) for line in seen.books_by_day.get(d, [])]
-        by_day += [len(lines)] if lines else []
+        by_day += [len(lines)]
+        makes = bool(lines) or any(f.rows for t, f in read if t in making and t.split(".", maxsplit=1)[0] in PARTITIONED)
         text += lines
         digest = hashlib.sha256("\0".join([*made_of, day.isoformat(), *text]).encode()).hexdigest()[:16]
-        out.append(_Day(day, digest, sum(by_day), bool(by_day)))
+        out.append(_Day(day, digest, sum(by_day), makes))
     return out
 
 

@@ -22,12 +22,20 @@ from schemas.lake import PARTITIONED, File, Lake
 QUARTER_S = 900
 
 
-def thresholds(lake: Lake) -> dict[str, float]:
-    """Every limit by name: the packaged defaults, overridden by the city's own `reference/thresholds`."""
+def limits(lake: Lake) -> pl.DataFrame:
+    """Every limit with name, value, unit and source: the packaged ones, but the city's own `reference/thresholds` first."""
     packaged = pl.read_csv(resources.files("schemas.reference") / "thresholds.csv")  # type: ignore[arg-type]
-    limits = dict(packaged.select("name", pl.col("value").cast(pl.Float64)).rows())
+    packaged = packaged.with_columns(pl.col("value").cast(pl.Float64))
     own = lake.scan("reference", "thresholds")
-    return limits if own is None else limits | dict(own.select("name", "value").sort("name", "value").collect().rows())
+    if own is None:
+        return packaged
+    named = own.select(packaged.columns).sort("name", "value").collect()
+    return pl.concat([packaged, named.cast(dict(packaged.schema))]).unique("name", keep="last", maintain_order=True)
+
+
+def thresholds(lake: Lake) -> dict[str, float]:
+    """Every limit by name."""
+    return dict(limits(lake).select("name", "value").rows())
 
 
 def ledger_lines(lake: Lake) -> pl.DataFrame:

@@ -29,8 +29,8 @@ decimals of nine places, and an hour has four parts."""
 
 HOUR_MIN, WHOLE_SHARE = 60.0, 1.0
 WHOLE = {
-    **{"estimated_kwh": "energy_kwh", "delay_veh_h": "vehicle_h"},
-    **{"empty_min": HOUR_MIN, "full_min": HOUR_MIN, "empty_share": WHOLE_SHARE, "full_share": WHOLE_SHARE},
+    "estimated_kwh": "energy_kwh", "delay_veh_h": "vehicle_h",
+    "empty_min": HOUR_MIN, "full_min": HOUR_MIN, "empty_share": WHOLE_SHARE, "full_share": WHOLE_SHARE,
 }
 """Parts that are judged against their whole, a column or a number: of a few estimated readings one is much, delay is a small
 difference, and few places are full for more than a minute."""

@@ -3,8 +3,6 @@
 Metrics that have a value in every cell are compared in accuracy.py; alerts are judged as they come by alert_accuracy.py.
 """
 
-import tempfile
-from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +12,7 @@ from schemas.lake import Lake
 METRIC, RULE = "incidents_detected", "incident_suspected"
 SLACK = pl.duration(seconds=120)
 LEAST = {"recall": 0.6, "precision": 0.4}
-"""Shares to be reached: the algorithm wants the minutes after a queue reaches the detector, and takes some dense minutes for one."""
+"""Shares to be reached: the algorithm takes some dense minutes for an incident, and a short queue for none."""
 
 
 def incidents(lake: Lake, truth_folder: Path) -> list[dict]:

@@ -20,25 +20,39 @@ said AS (
     JOIN days AS d ON v.event_date BETWEEN d.event_date - 1 AND d.event_date
     WHERE v.trip_id IS NOT NULL AND (v.stop_id IS NOT NULL OR v.stop_sequence IS NOT NULL)
 ),
+timetable AS MATERIALIZED (
+    SELECT * FROM views.transit_timetable
+),
 trips AS (
     SELECT event_date, service_date, trip_id, min(scheduled_us) AS first_us, max(scheduled_us) AS last_us
-    FROM views.transit_timetable
-    GROUP BY ALL
+    FROM timetable
+    GROUP BY event_date, service_date, trip_id
+),
+runs AS (
+    SELECT event_date, trip_id, list(struct_pack(service_date := service_date, first_us := first_us, last_us := last_us)) AS days
+    FROM trips
+    GROUP BY event_date, trip_id
 ),
 -- A vehicle that does not say on which service day its trip began is on the one whose trip is nearest in time.
 dated AS (
-    SELECT s.*, coalesce(s.said_date, t.service_date, s.local_date) AS service_date
+    SELECT
+        s.*,
+        list_min(
+            list_transform(
+                r.days,
+                lambda d: struct_pack(
+                    us := greatest(d.first_us - s.at_us, s.at_us - d.last_us, 0), service_date := d.service_date
+                )
+            )
+        ).service_date AS nearest_date,
+        coalesce(s.said_date, nearest_date, s.local_date) AS service_date
     FROM said AS s
-    LEFT JOIN trips AS t ON t.event_date = s.event_date AND t.trip_id = s.trip_id AND s.said_date IS NULL
-    QUALIFY row_number() OVER (
-        PARTITION BY s.event_date, s.vehicle_id, s.said_by, s.at_us
-        ORDER BY greatest(t.first_us - s.at_us, s.at_us - t.last_us, 0) NULLS LAST, t.service_date
-    ) = 1
+    LEFT JOIN runs AS r USING (event_date, trip_id)
 ),
 -- A stop that a trip serves once needs no number.
 only_stops AS (
     SELECT event_date, service_date, trip_id, stop_id, min(stop_sequence) AS only_sequence
-    FROM views.transit_timetable
+    FROM timetable
     GROUP BY event_date, service_date, trip_id, stop_id
     HAVING count(*) = 1
 ),
@@ -51,7 +65,7 @@ placed AS (
 -- Of a trip that no timetable knows, the stops are those its vehicles name.
 stops AS (
     SELECT event_date, service_date, trip_id, stop_sequence, stop_id, route_id, direction, is_last, is_timepoint, scheduled_us
-    FROM views.transit_timetable
+    FROM timetable
     UNION ALL
     SELECT
         p.event_date,
@@ -102,7 +116,9 @@ passes AS (
             s.stop_sequence < m.stop_sequence
             OR (s.is_last AND s.stop_sequence = m.stop_sequence AND m.stop_status = 'stopped_at')
         )
-    WHERE m.at_us - m.before_us <= threshold('transit_gap_max_s') * 1000000
+    WHERE
+        (m.stop_sequence > m.before_sequence OR m.stop_status = 'stopped_at')
+        AND m.at_us - m.before_us <= threshold('transit_gap_max_s') * 1000000
     GROUP BY s.event_date, s.service_date, s.trip_id, s.stop_sequence
 ),
 -- What was last said of the delay at a stop while it was the next one.

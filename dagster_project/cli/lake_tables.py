@@ -98,3 +98,16 @@ def sample(lake: Lake, table: Named, rows: int) -> list[dict[str, Any]]:
     span = days(lake.files(table.layer, table.name))
     scan = lake.scan(table.layer, table.name, [span[1]] if span else None)
     return scan.head(rows).collect().to_dicts() if scan is not None else []
+
+
+def made_of(lake: Lake, found: Named) -> dict[str, list[Any]]:
+    """Of a metric: the tables its SQL reads, and the limits it judges by, as they are in this lake."""
+    from schemas import registry
+
+    if found.layer != "metrics" or found.name not in registry.metrics():
+        return {"reads": [], "thresholds": []}
+    from assets.dependencies import dependencies, thresholds_read
+    from assets.relations import limits
+
+    names = thresholds_read(found.name)
+    return {"reads": sorted(dependencies(found.name)), "thresholds": [t for t in limits(lake).to_dicts() if t["name"] in names]}

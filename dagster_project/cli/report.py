@@ -110,6 +110,7 @@ def describe(
         "key": list(found.contract.key) if found.contract else [],
         "contract_version": found.contract.version if found.contract else None,
         "sources": list(found.contract.sources) if found.contract else [],
+        **lake_tables.made_of(store, found),
         "columns": [
             {"name": c.name, "type": c.kind, "unit": c.unit, "nullable": c.nullable, "doc": c.doc, "formula": c.formula}
             for c in found.columns
@@ -141,6 +142,10 @@ def _print_described(told: dict[str, Any]) -> None:
         for c in told["columns"]
     ]
     print_table(columns, ("name", "type", "unit", "null", "doc"), wrap=("doc",))
+    if told["reads"]:
+        screen.print(f"reads: {', '.join(told['reads'])}", markup=False)
+    for limit in told["thresholds"]:
+        screen.print(f"threshold: {limit['name']} = {limit['value']:g} {limit['unit']} ({limit['source']})", markup=False)
     for source in told["sources"]:
         screen.print(f"source: {source}", markup=False)
     if told["sample"]:

@@ -56,6 +56,7 @@ KINDS: dict[str, Fault] = {
     "clock_offset": Fault("a device whose clock runs ahead or behind; the reference table corrects it"),
     "epoch_ms": Fault("an instant in milliseconds where seconds are due", True, True),
     "kmh_for_ms": Fault("a speed in km/h where m/s are due", True),
+    "data_error": Fault("a value that its own site calls an error, whatever the number: left out, not refused", True, True),
     "blank_entity": Fault("an entity that says nothing", True, True),
     "any_docks": Fault("999 docks for 'as many as you like': how many are free is not said", True),
     "empty_poll": Fault("a document that lists nothing", True),
@@ -69,7 +70,7 @@ KINDS: dict[str, Fault] = {
 class FaultRates:
     """How often each fault happens.
 
-    Up to `kmh_for_ms` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
+    Up to `data_error` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
     share of devices and, for stretches, of a day. `files` is the share of files that end without a newline or, for CSV,
     begin with a byte order mark; `polls` the share of polled documents that are cut, of those that list nothing, and of
     those with a blank entity. `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back.
@@ -101,6 +102,7 @@ class FaultRates:
     epoch_ms: float = 0.0002
     any_docks: float = 0.0005
     kmh_for_ms: float = 0.0005
+    data_error: float = 0.003
     drop_out: float = 0.02
     stuck: float = 0.01
     chatter: float = 0.01

@@ -16,6 +16,7 @@ from pipelines.simulator import (
     bike_stations,
     bikes,
     buses,
+    crossings,
     mobility_truth,
     parking,
     parking_occupancy,
@@ -35,6 +36,8 @@ from pipelines.simulator.outbox import Outbox
 from pipelines.simulator.sent import Sent
 from schemas.city import City
 
+JOURNEYS = 3
+"""Journeys in five minutes on every third route, which tells single ones."""
 FEEDS = ("travel_time", "signal_events", "parking_occupancy", "transit_vehicles", "bike_stations")
 HOUR_S = 3600
 MAKES = ("csv", "parquet", "econolite")
@@ -71,6 +74,7 @@ class Mobility:
         self._parking = parking.CarParks(self.parks)
         self.routes = routes.lay_out(sensors, _sized(events, 66_000, 3, routes.ROUTES))
         self.signals = signals.lay_out(self._rng(16), len(MAKES))
+        self.crossings = crossings.detectors(self.signals)
         hours = SIGNAL_SHARE * events / (len(MAKES) * SIGNAL_EVENTS_H)
         self.logged_s = 24 * HOUR_S if hours > 20 else max(2, round(hours * 4)) * 900
         self._before: dict[str, signals.Passed] = {}
@@ -82,6 +86,11 @@ class Mobility:
 
     def _rng(self, *of: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *of])
+
+    @property
+    def all_sensors(self) -> pl.DataFrame:
+        """The city's detectors and those of its crossings."""
+        return pl.concat([self.sensors, self.crossings], how="diagonal_relaxed")
 
     @property
     def references(self) -> dict[str, pl.DataFrame]:
@@ -106,6 +115,10 @@ class Mobility:
             "car_parks": Archives(inbox / "parking_occupancy", ".csv", 6 * HOUR_S, 900, is_zipped=False),
             "broker": Archives(inbox / "parking_occupancy", ".json", 6 * HOUR_S, 900),
             "routes": lines(1, "travel_time", ".csv", 6, travel_time.HEADER),
+            "journeys": Archives(inbox / "travel_time", ".xml", 24 * HOUR_S, 900),
+            "flow_ngsi": Archives(inbox / "traffic_flow_ngsi", ".json", 24 * HOUR_S, 900),
+            "flow_sensorthings": Archives(inbox / "traffic_flow_sensorthings", ".json", 24 * HOUR_S, 900),
+            "flow_datex2": Archives(inbox / "traffic_flow_datex2", ".xml", 24 * HOUR_S, 900),
             "signals_csv": lines(2, "signal_events", ".csv", 4, signal_files.HEADER),
             "signals_parquet": lines(3, "signal_events", ".parquet", 4),
             "signals_econolite": Archives(inbox / "signal_events", ".datZ", 6 * HOUR_S, 900),
@@ -115,10 +128,10 @@ class Mobility:
         """All that is sent about the day [start, end), epoch seconds, given what passed the detectors."""
         yield self._bike_day(self._rng(13, number), start, end)
         yield from self._parking_day(self._rng(15, number), number, start, end, traffic)
-        yield self._route_day(self._rng(18, number), start, end, traffic)
+        yield from self._route_day(self._rng(18, number), start, end, traffic)
         yield self._bus_day(self._rng(21, number), start, end, traffic)
         for place in range(self.signals.height):
-            yield self._signal_day(self._rng(17, number, place), place, start, end)
+            yield from self._signal_day(self._rng(17, number, place), place, start, end)
 
     def last(self) -> dict[str, pl.DataFrame]:
         """The truth that is known when all days are over, with its `event_date`."""
@@ -153,11 +166,15 @@ class Mobility:
             tables = partial(mobility_truth.parking, parks=self.parks, start=start, step_s=step_s)
             yield Posted("parking_occupancy", box, sent, tables)
 
-    def _route_day(self, rng: np.random.Generator, start: int, end: int, traffic: pl.DataFrame) -> Posted:
+    def _route_day(self, rng: np.random.Generator, start: int, end: int, traffic: pl.DataFrame) -> Iterator[Posted]:
         driven = routes.driven(self.routes, self.sensors, traffic, start, end)
-        sent = travel_time.day(rng, self.routes, driven, start, end, self.rates)
-        self._driven.append(sent.truth.select("route", "at", "travel_time_s", "is_destroyed"))
-        return Posted("travel_time", "routes", sent, lambda _: {})
+        is_single = pl.col("route") % 3 == 2
+        single = routes.journeys(rng, driven.filter(is_single), JOURNEYS)
+        sent = travel_time.day(rng, self.routes, driven.filter(~is_single), start, end, self.rates)
+        told = {"routes": sent, "journeys": travel_time.journeys(rng, self.routes, single, self.rates)}
+        for box, sent in told.items():
+            self._driven.append(sent.truth.select("route", "at", "travel_time_s", "is_destroyed"))
+            yield Posted("travel_time", box, sent, lambda _: {})
 
     def _bus_day(self, rng: np.random.Generator, start: int, end: int, traffic: pl.DataFrame) -> Posted:
         slow = routes.slowness(self.sensors, traffic, start, end)
@@ -167,7 +184,7 @@ class Mobility:
         self._visits.append(transit_truth.marked(visits, sent.truth))
         return Posted("transit_vehicles", "buses", sent, lambda _: {})
 
-    def _signal_day(self, rng: np.random.Generator, place: int, start: int, end: int) -> Posted:
+    def _signal_day(self, rng: np.random.Generator, place: int, start: int, end: int) -> Iterator[Posted]:
         signal, make = self.signals.row(place, named=True), MAKES[place]
         whole = self.logged_s >= 24 * HOUR_S
         begin = start if whole else start + (5 if self.logged_s > 8 * HOUR_S else 7) * HOUR_S
@@ -182,4 +199,8 @@ class Mobility:
         before = self._before.get(name) if whole else None
         self._before[name] = passed
         tables = signal_truth.tables(passed, sent.truth, name, begin, until, before)
-        return Posted("signal_events", f"signals_{make}", sent, lambda _: tables)
+        yield Posted("signal_events", f"signals_{make}", sent, lambda _: tables)
+        for speaks, flow in crossings.day(rng, passed, name, begin, self.rates).items():
+            yield Posted(
+                "traffic_flow", f"flow_{speaks}", flow, partial(mobility_truth.crossings, sensors=self.crossings, start=begin)
+            )

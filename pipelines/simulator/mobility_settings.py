@@ -44,6 +44,26 @@ journey = {{ constant = 1 }}
 travel_time_s = "seconds"
 length_m = "metres"
 
+[feeds.travel_time.sources.journeys]
+uri = "inbox/travel_time/*.zip"
+format = "datex2"
+
+[feeds.traffic_flow.sources.crossings_ngsi]
+uri = "inbox/traffic_flow_ngsi/*.zip"
+format = "ngsi"
+
+[feeds.traffic_flow.sources.crossings_sensorthings]
+uri = "inbox/traffic_flow_sensorthings/*.zip"
+format = "sensorthings"
+
+[feeds.traffic_flow.sources.crossings_datex2]
+uri = "inbox/traffic_flow_datex2/*.zip"
+format = "datex2"
+
+[feeds.traffic_flow.sources.crossings_datex2.columns]
+sensor_id = "measurementSiteReference"
+interval_s = {{ constant = 900 }}
+
 [feeds.signal_events.sources.central]
 uri = "inbox/signal_events/*.parquet"
 format = "parquet"

@@ -5,6 +5,7 @@ Computed from what happened, never from the wire. `damaged_n` of `n` parts of a 
 
 import polars as pl
 
+from pipelines.simulator import truth
 from pipelines.simulator.sent import instant
 
 BOOKS = (pl.len().alias("n"), pl.col("is_destroyed").sum().alias("damaged_n"))
@@ -28,6 +29,19 @@ def bikes(truth: pl.DataFrame, stations: pl.DataFrame, start: int) -> dict[str, 
     )
     hours = hours.with_columns(station_id=stations["station_id"].gather(hours["station"]), bin_at=instant("bin_s"))
     return {"bike_availability": hours.drop("station", "bin_s")}
+
+
+def crossings(flow: pl.DataFrame, sensors: pl.DataFrame, start: int) -> dict[str, pl.DataFrame]:
+    """`traffic_15min`, and `traffic_hourly` of whole hours, of the detectors of crossings; what they do not say is empty."""
+    tables = truth.traffic(flow, sensors, start)
+    hourly = tables["traffic_hourly"].filter(pl.col("n") == 4)
+    said = {"traffic_15min": tables["traffic_15min"], "traffic_hourly": hourly}
+    if flow["occupancy"].null_count():
+        counts = ("n", "damaged_n", "volume_veh", "flow_veh_h", "vehicle_km", "sensor_id", "bin_at")
+        said = {
+            k: t.with_columns(pl.lit(None, d).alias(c) for c, d in t.schema.items() if c not in counts) for k, t in said.items()
+        }
+    return said
 
 
 def parking(truth: pl.DataFrame, parks: pl.DataFrame, start: int, step_s: int) -> dict[str, pl.DataFrame]:

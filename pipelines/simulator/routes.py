@@ -69,6 +69,13 @@ def driven(routes: pl.DataFrame, sensors: pl.DataFrame, traffic: pl.DataFrame, s
     )
 
 
+def journeys(rng: np.random.Generator, driven: pl.DataFrame, each: int) -> pl.DataFrame:
+    """`each` journeys that set out together where `driven` has one time, about as long: the place among all is `journey`."""
+    alike = driven[np.repeat(np.arange(driven.height), each)]
+    off = pl.Series(rng.lognormal(0, 0.05, alike.height))
+    return alike.with_columns(travel_time_s=(pl.col("travel_time_s") * off).round(1))
+
+
 def slowness(sensors: pl.DataFrame, traffic: pl.DataFrame, start: int, end: int) -> np.ndarray:
     """Per quarter of an hour, the city's driving time over that at free flow, by cars and what they drive."""
     at = sensors.with_row_index("sensor").select(pl.col("sensor").cast(pl.Int32), "segment_km", "free_flow_kmh")

@@ -54,7 +54,7 @@ class Simulated:
     Attributes:
         lines: per feed, lines (rows, for Parquet) written.
         faults: per feed, rows touched by kind of fault.
-        books: per feed, what a right lake counts: taken, rejected, repeated, superseded.
+        books: per feed, what a right lake counts: taken, rejected, repeated, superseded; `by_source` the same per source.
     """
 
     folder: Path
@@ -65,6 +65,7 @@ class Simulated:
     bytes: int
     faults: dict[str, dict[str, int]]
     books: dict[str, dict[str, int]]
+    by_source: dict[str, dict[str, int]]
     seconds: float
 
 
@@ -76,6 +77,8 @@ class _Post:
     truth_folder: Path
     tables: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     faults: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in FEEDS})
+    written: list[Path] = field(default_factory=list)
+    by_box: dict[str, Counter[str]] = field(default_factory=dict)
     books: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in FEEDS})
 
     def take(
@@ -87,7 +90,10 @@ class _Post:
         self.boxes[box].add(sent.lines)
         self.faults[feed] += sent.faults
         self.books[feed] += sent.books
-        path = self.truth_folder / "keys" / feed / f"{box}-{day}.parquet"
+        self.by_box.setdefault(box, Counter()).update(sent.books)
+        # several devices may share a box
+        path = self.truth_folder / "keys" / feed / f"{box}-{day}-{len(self.written):05d}.parquet"
+        self.written.append(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         sent.keys.write_parquet(path, compression="lz4")
         for name, table in tables(sent.truth).items():
@@ -124,7 +130,7 @@ def simulate(
     sensors = detectors.lay_out(np.random.default_rng([seed, 1]), int(wanted["traffic_flow"]), seconds, rates)
     meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), seconds, rates)
     rest = mobility.Mobility(city, sensors, rates, events / days, seed)
-    settings = write_settings(folder, city, sensors, meters, rest.references)
+    settings = write_settings(folder, city, rest.all_sensors, meters, rest.references)
     rest.write_timetable(folder / mobility_settings.TIMETABLE, start, days)
     slots = {f: s if events >= SMALL * days else min(8 * s, 86_400) for f, s in SLOTS_S.items()}
     boxes = _boxes(folder / "inbox", slots, rates, seed) | rest.boxes(folder / "inbox")
@@ -196,7 +202,7 @@ def _backlogs(
 def _told(folder: Path, settings: Path, post: _Post, began: float) -> Simulated:
     """Write the truth's tables, faults and books, and tell what was made."""
     for name, parts in post.tables.items():
-        pl.concat(parts).write_parquet(post.truth_folder / f"{name}.parquet")
+        pl.concat(parts, how="vertical_relaxed").write_parquet(post.truth_folder / f"{name}.parquet")
     boxes = post.boxes
     told = {
         feed: {k: {"rows": n, "destroys": KINDS[k].destroys, "is": KINDS[k].doc} for k, n in sorted(c.items()) if n}
@@ -209,10 +215,13 @@ def _told(folder: Path, settings: Path, post: _Post, began: float) -> Simulated:
         folder=folder,
         settings=settings,
         truth=post.truth_folder,
-        lines={f: sum(b.lines for n, b in boxes.items() if b.folder.name == f) for f in FEEDS},
+        lines={
+            f: sum(b.lines for n, b in boxes.items() if b.folder.name == f or b.folder.name.startswith(f"{f}_")) for f in FEEDS
+        },
         files=sum(b.files for b in boxes.values()),
         bytes=sum(b.bytes for b in boxes.values()),
         faults={f: {k: n for k, n in c.items() if n} for f, c in post.faults.items()},
         books={f: dict(c) for f, c in post.books.items()},
+        by_source={b: dict(c) for b, c in post.by_box.items()},
         seconds=time.perf_counter() - began,
     )

@@ -1,11 +1,14 @@
-"""Travel times' CSV lines: what an agency says every five minutes of each route, faults and all.
+"""Travel times: an agency's CSV lines every five minutes, and DATEX II of single journeys; faults and all.
 
 How long routes take is in routes.py.
 """
 
+from collections import Counter
+
 import numpy as np
 import polars as pl
 
+from pipelines.simulator import datex
 from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
 from pipelines.simulator.outbox import BAD_UTF8
 from pipelines.simulator.routes import STEP_S
@@ -17,7 +20,7 @@ KINDS = (
     "ms_for_s", "truncated", "nul_bytes", "not_utf8",
 )  # fmt: skip
 HEADER = "route,time,seconds,metres\n"
-LONGEST_S = 172_800
+LONGEST_S, FILE_S = 172_800, 21_600
 
 
 def day(rng: np.random.Generator, routes: pl.DataFrame, driven: pl.DataFrame, start: int, end: int, rates: FaultRates) -> Sent:
@@ -54,6 +57,36 @@ def day(rng: np.random.Generator, routes: pl.DataFrame, driven: pl.DataFrame, st
     result.faults += hit(wire)
     result.faults.update({"drop_out": int(dropped.sum()), "stuck": int(stuck.sum())})
     return result
+
+
+def journeys(rng: np.random.Generator, routes: pl.DataFrame, driven: pl.DataFrame, rates: FaultRates) -> Sent:
+    """What cameras that know cars again say of single journeys, as DATEX II; values in error are left out by the lake.
+
+    Args:
+        driven: journeys, as `routes.journeys` gives them; those that set out together share route and instant.
+    """
+    rows = driven.sort("at", "route", maintain_order=True)
+    start = int(rows["at"][0])
+    received = pl.Series(start + FILE_S * (1 + (rows["at"].to_numpy() - start) // FILE_S))
+    chosen = draw(rng, rates, ("data_error",), rows.height)
+    error = chosen != NONE
+    wire = rows.with_columns(
+        route_id=routes["route_id"].gather(rows["route"]),
+        received_s=received,
+        stamp_s="at",
+        journey=pl.int_range(pl.len()).over(received),
+        fault=named(("data_error",), chosen).cast(pl.String).fill_null(""),
+        is_destroyed=error,
+        is_refined=~error,
+    )
+    value = pl.when(pl.col("is_destroyed")).then(pl.lit("15300")).otherwise(pl.col("travel_time_s").cast(pl.String))
+    sites = wire.select("received_s", "stamp_s", site="route_id", value=value, error="is_destroyed")
+    keys = wire.select(
+        "route_id", "is_destroyed", "is_refined", "journey", observed_at=instant("at"),
+        fault=pl.when(pl.col("fault") != "").then("fault"),
+    )  # fmt: skip
+    books = Counter(taken=int((~error).sum()))
+    return Sent(datex.publications(sites, datex.DURATION, "journeys"), wire, keys, hit(wire), books)
 
 
 def _keys(wire: pl.DataFrame) -> pl.DataFrame:

@@ -180,10 +180,10 @@ def _gzip(split: Split) -> Iterator[tuple[str, Bytes]]:
 
 
 def _zip(split: Split) -> Iterator[tuple[str, Bytes]]:
-    with open_binary(split.file.uri) as handle, zipfile.ZipFile(handle) as archive:
+    with open_binary(split.file.uri) as handle, _archive(handle) as archive:
         for info in archive.infolist():
             hidden = info.filename.startswith("__MACOSX/") or info.filename.rsplit("/", 1)[-1].startswith(".")
-            if info.is_dir() or hidden:
+            if info.filename.endswith("/") or hidden:
                 continue
 
             def pieces(info: zipfile.ZipInfo = info) -> Bytes:
@@ -192,6 +192,13 @@ def _zip(split: Split) -> Iterator[tuple[str, Bytes]]:
                         yield piece, max(info.compress_size, 1)
 
             yield info.filename, pieces()
+
+
+def _archive(handle: Any) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(handle)
+    except (ValueError, NotImplementedError) as error:  # a directory in which bytes are wrong
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _stream(split: Split, member: str, pieces: Bytes, source: Source, limits: Limits) -> Iterator[Chunk]:

@@ -64,10 +64,9 @@ CONTRACT = Contract(
     key=("upstream_id", "started_at"),
     table_rules=(
         TableRule(
-            "one_at_a_time",
-            "SELECT count(*) FROM this AS a JOIN this AS b ON a.upstream_id = b.upstream_id AND a.started_at < b.started_at "
-            "AND b.started_at < a.ended_at",
-            "incidents of one segment do not overlap",
+            "lasts_as_long_as_said",
+            "SELECT count(*) FROM this WHERE epoch_us(ended_at) - epoch_us(started_at) <> duration_s * 1000000",
+            "an incident lasts from its start to its end",
             "critical",
         ),
     ),

@@ -3,10 +3,12 @@
 What must hold of them is test_fuzz.
 """
 
+import gzip
 import io
 import json
 import re
 import tomllib
+import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from pipelines.formats import kinds
 
+PACKED = "packed"
 SAMPLES = Path(__file__).parents[1] / "samples"
 NUMBER = re.compile(rb"-?\d+(\.\d+)?")
 TOKENS = [
@@ -36,6 +39,11 @@ class Seed:
     settings: tuple
     samples: tuple[tuple[str, bytes], ...]
 
+    @property
+    def unpacked(self) -> tuple[tuple[str, bytes], ...]:
+        """The samples that are as a decoder gets them."""
+        return tuple((n, c) for n, c in self.samples if not n.startswith(PACKED))
+
     def __str__(self) -> str:
         return f"{self.contract}-{self.format}"
 
@@ -47,13 +55,23 @@ def seeds() -> tuple[Seed, ...]:
     for folder in sorted(p for p in SAMPLES.iterdir() if p.is_dir()):
         rows = [json.loads(p.read_text("utf-8")) for p in sorted(folder.glob("*.pass.json"))]
         if rows:
-            found += [Seed(folder.name, fmt, (), ((name, content),)) for fmt, name, content in _written(rows)]
+            found += [Seed(folder.name, fmt, (), _packed(name, content)) for fmt, name, content in _written(rows)]
         for documents in sorted(p for p in folder.iterdir() if p.is_dir()):
             beside = documents / "source.toml"
             block = tomllib.loads(beside.read_text("utf-8")) if beside.exists() else {}
             good = tuple((p.name, p.read_bytes()) for p in sorted(documents.glob("*.pass.*")))
             found.append(Seed(folder.name, documents.name, tuple(block.items()), good))
     return tuple(found)
+
+
+def _packed(name: str, content: bytes) -> tuple[tuple[str, bytes], ...]:
+    """A file as it is, and where a format may come so, in gzip and in a zip archive; its bytes stay readable, to be changed."""
+    if name.endswith(".parquet"):
+        return ((name, content),)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr(zipfile.ZipInfo(name), content)
+    return (name, content), (f"{PACKED}.gz", gzip.compress(content, 0, mtime=0)), (f"{PACKED}.zip", archive.getvalue())
 
 
 def _written(rows: list[dict]) -> list[tuple[str, str, bytes]]:

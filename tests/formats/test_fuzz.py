@@ -6,7 +6,8 @@ Bytes begin as the format's own good samples (mutation.py). Formats are found, n
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines import steps
+from pipelines import reference, steps
 from pipelines.formats import kinds
 from pipelines.formats.decoded import Decoded
 from pipelines.sources.declared import of_reference, parse
@@ -25,6 +26,7 @@ from pipelines.sources.source import Source
 from schemas import registry
 from schemas.city import City
 from schemas.contract import Contract
+from schemas.errors import SourceError
 from schemas.lake import Lake
 from tests.formats.decoding import documents
 from tests.formats.mutation import Seed, mutated, seeds, unfuzzed
@@ -32,7 +34,8 @@ from tests.formats.mutation import Seed, mutated, seeds, unfuzzed
 AT, CITY = datetime(2026, 6, 1, tzinfo=UTC), City("Test", "Europe/Berlin")
 LIMITS = Limits(chunk_bytes=512, line_bytes=4096, decompressed_bytes=1 << 24, document_bytes=1 << 22)
 FEEDS = [s for s in seeds() if s.contract in registry.feeds()]
-DOCUMENTS = [s for s in seeds() if s.format in kinds.documents()]
+TABLES = [s for s in seeds() if s.contract in registry.references()]
+DOCUMENTS = [replace(s, samples=bare) for s in seeds() if s.format in kinds.documents() and (bare := s.unpacked)]
 # a hang, not a slow machine
 HANG = timedelta(seconds=60)
 
@@ -117,6 +120,28 @@ def test_the_books_close_on_any_bytes(seed: Seed) -> None:
 @pytest.mark.parametrize("seed", FEEDS, ids=map(str, FEEDS))
 def test_the_books_close_on_very_many_bytes(seed: Seed) -> None:
     given(mutated(seed))(few(250)(lambda sample: closes(seed, sample)))()
+
+
+def loads_or_says_why(seed: Seed, sample: tuple[str, bytes]) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="citylake-fuzz-"))
+    try:
+        (folder / sample[0]).write_bytes(sample[1])
+        contract, source = source_of(seed, folder, sample[0])
+        with suppress(SourceError):
+            reference.load(Lake(folder / "lake"), CITY, contract, source)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("seed", TABLES, ids=map(str, TABLES))
+def test_a_reference_table_is_loaded_or_refused_with_a_reason(seed: Seed) -> None:
+    given(mutated(seed))(few(8)(lambda sample: loads_or_says_why(seed, sample)))()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", TABLES, ids=map(str, TABLES))
+def test_a_reference_table_is_loaded_or_refused_very_many_times(seed: Seed) -> None:
+    given(mutated(seed))(few(250)(lambda sample: loads_or_says_why(seed, sample)))()
 
 
 def same_together(seed: Seed, batch: list[tuple[str, bytes]]) -> None:

@@ -156,6 +156,14 @@ def test_an_empty_lake_gives_no_partition_and_an_emptied_day_an_empty_one(town):
     assert measure(town.lake, town.city, "traffic_15min", [DAY]) == []
 
 
+def test_a_day_of_one_feed_gives_no_files_of_the_metrics_of_others(town):
+    """Health knows devices of every feed: what only joins it has nothing to say of such a day."""
+    fill(town, feeds=("meter_readings",))
+    written = {m for m, days in measure_all(town).items() if days}
+    assert {"sensor_health_daily", "energy_load_30min", "energy_daily"} <= written
+    assert not {m for m in written if "refined.meter_readings" not in dependencies(m)} - {"data_balance", "incidents_detected"}
+
+
 def test_dependencies_are_parsed_through_shared_views():
     assert dependencies("energy_daily") == {"metrics.energy_load_30min", "refined.meter_readings", "reference.meters"}
     assert dependencies("data_balance") == {"ledger"}

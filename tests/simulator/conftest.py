@@ -1,5 +1,6 @@
 """Small simulated cities, made once: a usual one, and two whose clocks change."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -23,8 +24,12 @@ class Made:
     def truth(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(self.simulated.truth / f"{name}.parquet")
 
-    def keys(self, feed: str) -> pl.DataFrame:
-        return pl.read_parquet(self.simulated.truth / "keys" / feed / "*.parquet")
+    def keys(self, feed: str, sources: tuple[str, ...]) -> pl.DataFrame:
+        return pl.concat(pl.read_parquet(self.simulated.truth / "keys" / feed / f"{s}-*.parquet") for s in sources)
+
+    def books(self, sources: tuple[str, ...]) -> Counter[str]:
+        """The books of these sources together."""
+        return sum((Counter(self.simulated.by_source[s]) for s in sources), Counter())
 
     def reference(self, name: str) -> pl.DataFrame:
         return pl.read_csv(self.simulated.folder / "reference" / f"{name}.csv")

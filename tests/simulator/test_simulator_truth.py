@@ -6,6 +6,13 @@ import pytest
 from schemas.registry import feeds
 from tests.simulator.reader_of_files import seen
 
+SOURCES = {
+    "traffic_flow": ("traffic_flow",),
+    "meter_readings": ("meter_readings",),
+    "emergency_calls": ("dispatch", "outer"),
+}
+"""What the reader of files can read; the standards' formats are read by the lake alone, in test_simulator_whole_way."""
+
 SPACE = {"traffic_flow": "sensor_id", "meter_readings": "meter_id", "emergency_calls": "incident_id"}
 
 
@@ -25,9 +32,9 @@ def _seen(made, feed):
 @pytest.mark.parametrize("feed", SPACE)
 def test_keys_and_books_are_what_a_plain_reader_finds(made, feed):
     found, key = _seen(made, feed), list(feeds()[feed].key)
-    told = made.keys(feed)
+    told = made.keys(feed, SOURCES[feed])
     assert told.select(key).is_duplicated().sum() == 0
-    assert found.books == {"repeated": 0, "superseded": 0, "rejected": 0} | made.simulated.books[feed]
+    assert found.books == {"repeated": 0, "superseded": 0, "rejected": 0} | made.books(SOURCES[feed])
     assert set(found.last) == set(told.filter("is_refined").select(key).iter_rows())
     assert not told.filter(~pl.col("is_refined") & ~pl.col("is_destroyed")).height
     assert told.filter("is_destroyed")["fault"].null_count() == 0
@@ -44,7 +51,7 @@ def test_hourly_traffic_is_the_sum_of_what_was_sent_where_nothing_was_destroyed(
             sent_occupied=(pl.col("occupancy_share") * pl.col("interval_s")).sum(),
         )
     )
-    intact = made.truth("traffic_hourly").filter(pl.col("damaged_n") == 0)
+    intact = made.truth("traffic_hourly").filter(pl.col("damaged_n") == 0, pl.col("sensor_id").str.starts_with("D"))
     assert intact.height > 100
     both = intact.join(hourly, on=["sensor_id", "bin_at"], how="left")
     assert (both["volume_veh"] == both["sent_volume"]).all()

@@ -9,9 +9,12 @@ import pytest
 
 from dagster_project import settings, way
 from pipelines.simulator import simulate
+from pipelines.simulator.simulation import FEEDS
 from schemas import ledger
 from schemas.city import City
 from schemas.registry import feeds
+
+pytestmark = pytest.mark.slow
 
 _spec = importlib.util.spec_from_file_location("accuracy", Path(__file__).parents[2] / "benchmarks" / "accuracy.py")
 accuracy = importlib.util.module_from_spec(_spec)
@@ -35,7 +38,7 @@ def test_every_metric_is_true_where_nothing_was_destroyed_and_near_elsewhere(bui
     assert [r for r in rows if not r["met"]] == []
 
 
-@pytest.mark.parametrize("feed", ["traffic_flow", "meter_readings", "emergency_calls"])
+@pytest.mark.parametrize("feed", FEEDS)
 def test_refined_holds_exactly_the_keys_that_survive_and_the_books_agree(built, feed):
     made, lake = built
     key = list(feeds()[feed].key)

@@ -104,10 +104,10 @@ def _read(document: bytes) -> _Log:
 
 def _instant(begins: re.Match[str]) -> int | None:
     """Microseconds of the wall clock, as if it were UTC: the source's zone makes an instant of it later."""
-    month, day, year, hour, minute, second = (int(g) for g in begins.groups()[:6])
     try:
+        month, day, year, hour, minute, second = (int(g) for g in begins.groups()[:6])
         at = datetime(year, month, day, hour, minute, second)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     fraction = int(((begins[7] or "") + "000000")[:6])
     return (at - datetime(1970, 1, 1)) // _MICROSECOND + fraction

@@ -23,7 +23,7 @@ from schemas.rejection import Code
 
 ARCHIVES = True
 MEMBER_BYTES = 4 << 30
-BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, pl.exceptions.PolarsError)
+BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError, pl.exceptions.PolarsError)
 TIME = r"^\s*(\d{1,3}):([0-5]\d):([0-5]\d)\s*$"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DATE = "%Y%m%d"
