@@ -47,6 +47,8 @@ def clocks(
         offset = _whole(float(of.sort("event_date")["offset_s"].median() or 0), tolerance)  # type: ignore[arg-type]
         evidence = f"newest row of {n} deliveries {_span(offset)} than its peers'"
         phase = of["phase_s"].drop_nulls()
+        if not contract.interval:
+            evidence += f", to about {tolerance:.0f} s: it speaks only when something happens"
         voices = []
         if phase.len() and (p := float(np.median(phase))) != 0:
             voices.append(f"its stamps stand {p:.0f} s off its peers' grid")
@@ -93,6 +95,10 @@ def _deliveries(con: duckdb.DuckDBPyConnection, contract: Contract, refused: Ref
     time, on = contract.event_time, described.on
     interval = contract.interval or "0"
     end = f"epoch_us({time}) + {interval} * 1000000" if contract.interval and contract.stamped == "start" else f"epoch_us({time})"
+    # devices that speak in intervals stand on a grid and are never early nor late for it; of others, which speak when something
+    # happens, only the newest rows of busy ones and of busy hours tell how far a clock has come
+    of_peers, of_own, slack = (0.5, 0.5, 0.0) if contract.interval else (0.75, 0.9, 0.1)
+    phase = "median(end_us % (interval_s * 1000000))" if contract.interval else "CAST(NULL AS DOUBLE)"
     future = refused.rows.filter(pl.col("code") == Code.FROM_FUTURE, pl.col("device").is_not_null())
     at = pl.col("value").str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", time_unit="us", strict=False)
     con.register("from_future", future.select("device", "_source", "_received_at", at.alias("at")).drop_nulls().to_arrow())
@@ -114,11 +120,11 @@ rows_of AS (
 newest AS (
     SELECT device, interval_s, regexp_replace(_source, '[^/]*$', '') AS folder,
         time_bucket(INTERVAL {DELIVERY_S} SECONDS, _received_at) AS delivery,
-        max(end_us - epoch_us(_received_at)) AS lead_us, median(end_us % greatest(interval_s * 1000000, 1)) AS phase_us
+        max(end_us - epoch_us(_received_at)) AS lead_us, {phase} AS phase_us
     FROM rows_of GROUP BY ALL
 ),
 peers AS (
-    SELECT interval_s, folder, delivery, median(lead_us) AS lead_us, median(phase_us) AS phase_us
+    SELECT interval_s, folder, delivery, quantile_cont(lead_us, {of_peers}) AS lead_us, median(phase_us) AS phase_us
     FROM newest GROUP BY ALL HAVING count(*) >= {limits["doctor_min_peers"]!r}
 ),
 paired AS (
@@ -129,11 +135,16 @@ paired AS (
 -- a day of few deliveries is held against all of the device's
 usually AS (
     SELECT p.device, p.event_date,
-        CASE WHEN count(*) >= {limits["doctor_min_batches"]!r} THEN median(p.ahead_s) ELSE any_value(a.offset_s) END AS offset_s
-    FROM paired AS p JOIN (SELECT device, median(ahead_s) AS offset_s FROM paired GROUP BY ALL) AS a USING (device) GROUP BY ALL
+        CASE WHEN count(*) >= {limits["doctor_min_batches"]!r} THEN quantile_cont(p.ahead_s, {of_own})
+            ELSE any_value(a.offset_s) END AS offset_s
+    FROM paired AS p
+    JOIN (SELECT device, quantile_cont(ahead_s, {of_own}) AS offset_s FROM paired GROUP BY ALL) AS a USING (device)
+    GROUP BY ALL
 )
-SELECT device, event_date, count(*) AS n, median(ahead_s) AS offset_s, median(phase_s) AS phase_s,
-    count(*) FILTER (WHERE abs(ahead_s - u.offset_s) <= {limits["doctor_clock_tolerance_s"]!r}) AS steady_n
+SELECT device, event_date, count(*) AS n, quantile_cont(ahead_s, {of_own}) AS offset_s, median(phase_s) AS phase_s,
+    count(*) FILTER (
+        WHERE abs(ahead_s - u.offset_s) <= greatest({limits["doctor_clock_tolerance_s"]!r}, {slack} * abs(u.offset_s))
+    ) AS steady_n
 FROM paired JOIN usually AS u USING (device, event_date) GROUP BY ALL""").pl()
     con.unregister("from_future")
     return found

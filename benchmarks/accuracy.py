@@ -29,8 +29,12 @@ decimals of nine places, and an hour has four parts."""
 
 HOUR_MIN, WHOLE_SHARE = 60.0, 1.0
 WHOLE = {
-    "estimated_kwh": "energy_kwh", "delay_veh_h": "vehicle_h",
-    "empty_min": HOUR_MIN, "full_min": HOUR_MIN, "empty_share": WHOLE_SHARE, "full_share": WHOLE_SHARE,
+    "estimated_kwh": "energy_kwh",
+    "delay_veh_h": "vehicle_h",
+    "empty_min": HOUR_MIN,
+    "full_min": HOUR_MIN,
+    "empty_share": WHOLE_SHARE,
+    "full_share": WHOLE_SHARE,
 }
 """Parts that are judged against their whole, a column or a number: of a few estimated readings one is much, delay is a small
 difference, and few places are full for more than a minute."""
@@ -99,7 +103,7 @@ def compare(joined: pl.DataFrame, metric: str, column: str, bound: float) -> dic
     )
     intact = judged.filter(pl.col("damage") == 0)
     allowed = SAMPLED.get(metric, 0.0)
-    is_true = bool(intact.select((pl.col("exact") | (pl.col("rel_error") <= allowed)).all()).item())
+    is_true = bool(intact.select((pl.col("exact") | (pl.col("rel_error") <= allowed).fill_null(False)).all()).item())
     light = judged.filter((pl.col("damage") > 0) & (pl.col("damage") <= LIGHT_DAMAGE))
     exact_share = float(intact["exact"].mean()) if intact.height else None
     # an empty ratio claims nothing; an intact cell may not be empty

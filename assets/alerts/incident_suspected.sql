@@ -47,11 +47,16 @@ complete AS (
     FROM minutes
     QUALIFY observed_s >= 60 * threshold('coverage_min_share') * max(lanes) OVER (PARTITION BY sensor_id)
 ),
-measures AS (
-    SELECT p.*, u.minute, u.occupancy_share AS upstream_share, d.occupancy_share AS downstream_share
+-- Materialized, so that the planner joins neighbours before minutes: minutes alone would pair every detector with every other.
+upstream AS MATERIALIZED (
+    SELECT p.*, u.minute, u.occupancy_share AS upstream_share
     FROM pairs AS p
     JOIN complete AS u ON u.sensor_id = p.upstream_id
-    JOIN complete AS d ON d.sensor_id = p.downstream_id AND d.minute = u.minute
+),
+measures AS (
+    SELECT u.*, d.occupancy_share AS downstream_share
+    FROM upstream AS u
+    JOIN complete AS d ON d.sensor_id = u.downstream_id AND d.minute = u.minute
 ),
 -- Minutes in which the road downstream is so much emptier; those that follow each other without a gap are one run.
 lasting AS (

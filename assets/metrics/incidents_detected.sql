@@ -51,23 +51,26 @@ complete AS (
     FROM minutes
     QUALIFY observed_s >= threshold('coverage_min_share') * expected_s
 ),
+-- Materialized, so that the planner joins neighbours before minutes: minutes alone would pair every detector with every other.
+upstream AS MATERIALIZED (
+    SELECT p.*, u.minute, u.local_time, u.occupancy_share, u.n, u.observed_s, u.expected_s
+    FROM pairs AS p
+    JOIN complete AS u ON u.event_date = p.event_date AND u.sensor_id = p.upstream_id
+),
 -- Minutes in which the road downstream is so much emptier; those that follow each other without a gap are one run.
 lasting AS (
     SELECT
-        p.*,
-        u.minute,
-        u.local_time,
+        u.* EXCLUDE (occupancy_share, n, observed_s, expected_s),
         u.occupancy_share AS upstream_share,
         d.occupancy_share AS downstream_share,
         u.n + d.n AS n,
         least(u.observed_s, u.expected_s) + least(d.observed_s, d.expected_s) AS observed_s,
         u.expected_s + d.expected_s AS expected_s,
-        is_tentative(u.occupancy_share, d.occupancy_share, t1, t2, t3) AS is_tentative,
-        u.minute - row_number() OVER (PARTITION BY p.event_date, p.upstream_id ORDER BY u.minute) AS run
-    FROM pairs AS p
-    JOIN complete AS u ON u.event_date = p.event_date AND u.sensor_id = p.upstream_id
-    JOIN complete AS d ON d.event_date = p.event_date AND d.sensor_id = p.downstream_id AND d.minute = u.minute
-    WHERE is_lasting(u.occupancy_share, d.occupancy_share, t2)
+        is_tentative(u.occupancy_share, d.occupancy_share, u.t1, u.t2, u.t3) AS is_tentative,
+        u.minute - row_number() OVER (PARTITION BY u.event_date, u.upstream_id ORDER BY u.minute) AS run
+    FROM upstream AS u
+    JOIN complete AS d ON d.event_date = u.event_date AND d.sensor_id = u.downstream_id AND d.minute = u.minute
+    WHERE is_lasting(u.occupancy_share, d.occupancy_share, u.t2)
 ),
 -- The incident starts in the first minute of the run that passes all tests, and is confirmed where the run goes on after it.
 incidents AS (

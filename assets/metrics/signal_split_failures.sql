@@ -36,7 +36,12 @@ switches AS (
     HAVING min(e.code) = max(e.code)
 ),
 neighbours AS (
-    SELECT key, code, lag(key) OVER detectors AS key_before, lead(key) OVER detectors AS next_key, lead(code) OVER detectors AS next_code
+    SELECT
+        key,
+        code,
+        lag(key) OVER detectors AS key_before,
+        lead(key) OVER detectors AS next_key,
+        lead(code) OVER detectors AS next_code
     FROM switches
     WINDOW detectors AS (ORDER BY key)
 ),
@@ -118,9 +123,9 @@ served AS (
         coalesce(o.green_occupied_us, 0) / (c.yellow_us - c.green_us) AS green_share,
         coalesce(o.red_occupied_us, 0) / (c.end_us - c.red_us) AS red_share,
         coalesce(o.green_occupied_us, 0) * 1000000
-        - CAST(round(threshold('signal_split_failure_green_share') * 1000000) AS BIGINT) * (c.yellow_us - c.green_us) AS green_over,
+        - CAST(round(threshold('signal_split_failure_green_share') * 1e6) AS BIGINT) * (c.yellow_us - c.green_us) AS green_over,
         coalesce(o.red_occupied_us, 0) * 1000000
-        - CAST(round(threshold('signal_split_failure_red_share') * 1000000) AS BIGINT) * (c.end_us - c.red_us) AS red_over,
+        - CAST(round(threshold('signal_split_failure_red_share') * 1e6) AS BIGINT) * (c.end_us - c.red_us) AS red_over,
         -- 1: at the threshold is a failure already; 0: only above it.
         CASE
             WHEN threshold('signal_split_failure_at_threshold') > 0 THEN green_over >= 0 AND red_over >= 0

@@ -1,5 +1,5 @@
 -- When the light of a phase changed: state 1 green, 2 yellow, 3 red, 4 unknown. Unknown begins where the controller falls
--- silent, flashes (173), sets its clock (181), or loses or regains power (182, 184), and lasts until the phase says its next change.
+-- silent, flashes (173), sets its clock (181), or loses or regains power (182, 184); it lasts until the phase's next change.
 WITH
 told AS MATERIALIZED (
     SELECT event_date, controller_id, at_us, code, parameter

@@ -4,7 +4,6 @@ Documents, faults and payloads are `documents.datex2`.
 """
 
 import re
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -17,13 +16,19 @@ ENVELOPES = ("d2LogicalModel", "messageContainer")
 PUBLICATIONS = ("payloadPublication", "payload")
 MEASURED = ("MeasuredDataPublication", "ElaboratedDataPublication", "MeasurementSiteTablePublication")
 
-# element of a value -> its number, and what kind of row it belongs to
+# element of a value -> its number, what kind of row it belongs to, and what is read of it
 VALUES = {
-    "vehicleFlow": ("vehicleFlowRate", "TrafficData"),
-    "averageVehicleSpeed": ("speed", "TrafficData"),
-    "occupancy": ("percentage", "TrafficData"),
-    "travelTime": ("duration", "TravelTimeData"),
+    "vehicleFlow": ("vehicleFlowRate", "TrafficData", ("{*}vehicleFlowRate", "{*}dataError")),
+    "averageVehicleSpeed": ("speed", "TrafficData", ("{*}speed", "{*}dataError")),
+    "occupancy": ("percentage", "TrafficData", ("{*}percentage", "{*}dataError")),
+    "travelTime": ("duration", "TravelTimeData", ("{*}duration", "{*}dataError")),
 }
+SITE = ("measurementSiteReference", "measurementSiteReference.version", "measurementTimeDefault", "timeMeaning")
+DESCRIBED = ("latitude", "longitude", "vehicles", "specificMeasurementValueType")
+ABOUT = ("type", "index", "specificLane", "period", "dataError", "numberOfInputValuesUsed")
+COLUMNS = (*SITE, *ABOUT, *(v[0] for v in VALUES.values()), *DESCRIBED)
+AT = {name: i for i, name in enumerate(COLUMNS)}
+TIME, PERIOD, ERROR, USED = (AT[n] for n in ("measurementTimeDefault", "period", "dataError", "numberOfInputValuesUsed"))
 KNOWN = ("TrafficFlow", "TrafficSpeed", "TrafficConcentration", "TravelTimeData", "")
 OWN_TIME, OWN_PERIOD = "measurementOrCalculationTime", "measurementOrCalculationPeriod"
 INDEXED = ("measuredValue", "physicalQuantity")
@@ -34,35 +39,29 @@ LANE = re.compile(r"(?:lane)?(\d{1,2})")
 
 @dataclass
 class Rows:
-    """Rows of many documents, column by column; a value that is not there is None.
+    """Rows of many documents; a value that is not there is None.
 
     Attributes:
+        values: of each row, its values in the order of COLUMNS.
         element: of each row, which of its document's elements it comes from.
     """
 
-    columns: dict[str, list[str | None]] = field(default_factory=lambda: defaultdict(list))
+    values: list[list[str | None]] = field(default_factory=list)
     element: list[int] = field(default_factory=list)
 
-    def add(self, element: int, **values: str | None) -> int:
-        """A new row; its number."""
+    def add(self, element: int, like: list[str | None], **values: str | None) -> list[str | None]:
+        """A new row that says what another does, and this."""
+        row = like.copy()
         for name, value in values.items():
-            self.set(len(self.element), name, value)
+            row[AT[name]] = value
+        self.values.append(row)
         self.element.append(element)
-        return len(self.element) - 1
-
-    def set(self, row: int, name: str, value: str | None) -> None:
-        column = self.columns[name]
-        column.extend([None] * (row + 1 - len(column)))
-        column[row] = value
-
-    def get(self, row: int, name: str) -> str | None:
-        column = self.columns[name]
-        return column[row] if row < len(column) else None
+        return row
 
     def column(self, name: str) -> list[str | None]:
-        """All of one column, as long as there are rows."""
-        found = self.columns.get(name, [])
-        return found + [None] * (len(self.element) - len(found))
+        """All of one column; nothing, where there is none of this name."""
+        at = AT.get(name)
+        return [None] * len(self.values) if at is None else [row[at] for row in self.values]
 
 
 class Reader:
@@ -96,55 +95,54 @@ class Reader:
         reference = next(site.iter(*REFERENCES), None)
         name = reference.get("id") if reference is not None else None
         default = next(site.iterchildren("{*}measurementTimeDefault"), None)
-        shared = {
-            "measurementSiteReference": name,
-            "measurementSiteReference.version": reference.get("version") if reference is not None else None,
-            "measurementTimeDefault": _time(default) if default is not None else self.time,
-            "timeMeaning": text_of(default, "timeMeaning") if default is not None else None,
-        }
-        about, current = _About(), dict[tuple, tuple[int, set[str]]]()
+        site_row: list[str | None] = [None] * len(COLUMNS)
+        site_row[: len(SITE)] = (
+            name,
+            reference.get("version") if reference is not None else None,
+            _time(default) if default is not None else self.time,
+            text_of(default, "timeMeaning") if default is not None else None,
+        )
+        about, current = _About(), dict[tuple, tuple[list[str | None], set[str]]]()
         for element in site.iter(*WITHIN):
             tag = local(element.tag)
             if tag in INDEXED or tag == "elaboratedData":
                 if (index := element.get("index")) is not None:
                     about = _About(*self.meaning.get((name or "", index), (None, index, None)))
             elif tag == OWN_TIME:
-                shared["measurementTimeDefault"] = _time(element)
+                site_row[TIME] = _time(element)
             elif tag == OWN_PERIOD:
                 about.period = text_of(element, OWN_PERIOD)
             elif tag == "basicData":
                 if (kind := type_of(element)) not in KNOWN:
-                    self.rows.add(self.number, type=kind, index=about.label, dataError="false", **shared)
+                    self.rows.add(self.number, site_row, type=kind, index=about.label, dataError="false")
             else:
-                self._value(element, tag, about, shared, current)
+                self._value(element, tag, about, site_row, current)
 
-    def _value(self, element: etree._Element, tag: str, about: "_About", shared: dict, current: dict) -> None:
-        column, kind = VALUES[tag]
+    def _value(self, element: etree._Element, tag: str, about: "_About", site_row: list[str | None], current: dict) -> None:
+        column, kind, parts = VALUES[tag]
         value, wrong = None, False
-        for child in element.iterchildren(f"{{*}}{column}", "{*}dataError"):
+        for child in element.iterchildren(*parts):
             text = (child.text or "").strip()
             if local(child.tag) == "dataError":
                 wrong = text in ("true", "1")
             else:
                 value = text or None
-        key, rows = (kind, about.label, about.lane), self.rows
-        row, filled = current.get(key, (-1, {column}))
+        key = (kind, about.label, about.lane)
+        row, filled = current.get(key, (site_row, {column}))
         if column in filled:  # the same kind of value again is another row: journeys share a site and a time
-            row = rows.add(self.number, type=kind, index=about.label, specificLane=about.lane, dataError="true", **shared)
+            row = self.rows.add(self.number, site_row, type=kind, index=about.label, specificLane=about.lane, dataError="true")
             filled = set()
             current[key] = row, filled
         filled.add(column)
-        if about.period and rows.get(row, "period") is None:
-            rows.set(row, "period", about.period)
+        row[PERIOD] = row[PERIOD] or about.period
         if not wrong:
-            rows.set(row, "dataError", "false")
-            rows.set(row, column, value)
-        if (used := element.get("numberOfInputValuesUsed")) is not None:
-            rows.set(row, "numberOfInputValuesUsed", used)
+            row[ERROR], row[AT[column]] = "false", value
+        row[USED] = element.get("numberOfInputValuesUsed") or row[USED]
 
     def _described(self, site: etree._Element) -> None:
         """A site of a table: each of its indexes is a row, and is remembered for what is measured further on."""
-        name = site.get("id")
+        name: str | None = site.get("id")
+        empty: list[str | None] = [None] * len(COLUMNS)
         shared = {
             "type": "MeasurementSite",
             "measurementSiteReference": name,
@@ -154,15 +152,13 @@ class Reader:
         }
         indexed = [e for e in site.iter("{*}measurementSpecificCharacteristics") if e.get("index") is not None]
         for element in indexed:
-            lane, label, period = _meaning(element)
-            self.meaning[name or "", element.get("index", "")] = (lane, label, period)
+            index = element.get("index", "")
+            lane, label, period = self.meaning[name or "", index] = _meaning(element)
+            told = {"index": index, "specificLane": lane, "period": period, "vehicles": label}
             kind = text_of(element, "specificMeasurementValueType")
-            self.rows.add(
-                self.number, index=element.get("index"), specificLane=lane, period=period, vehicles=label,
-                specificMeasurementValueType=kind, **shared,
-            )  # fmt: skip
+            self.rows.add(self.number, empty, specificMeasurementValueType=kind, **told, **shared)
         if not indexed:
-            self.rows.add(self.number, **shared)
+            self.rows.add(self.number, empty, **shared)
 
 
 @dataclass

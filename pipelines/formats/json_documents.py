@@ -79,12 +79,15 @@ def entities(documents: Lines, pointers: Sequence[str] = ("",), marks: Mapping[s
         _refusal(table.filter(~is_json)["document"], Code.MALFORMED, "a JSON document", table.filter(~is_json)["line"]),
         _refusal(bare["document"], Code.MALFORMED, f"rows at {' or '.join(p or 'the root' for p in pointers)}", bare["line"]),
     ]
-    odd = found.filter(~found["line"].str.starts_with("{"))  # rewritten by DuckDB: no blank comes before the brace
-    refused.append(_refusal(odd["document"], Code.MALFORMED, "a JSON object", odd["line"], odd["place"]))
-    rows = pl.concat([found.filter(found["line"].str.starts_with("{")), *refused], how="diagonal").sort("document", "place")
+    is_object = found["line"].str.starts_with("{")  # rewritten by DuckDB: no blank comes before the brace
+    odd = found.filter(~is_object)
+    bad = pl.concat([*refused, _refusal(odd["document"], Code.MALFORMED, "a JSON object", odd["line"], odd["place"])])
+    rows = found.with_columns(pl.lit(None, pl.String).alias(n) for n in ("code", "expected"))
+    if bad.height:
+        rows = pl.concat([rows.filter(is_object), bad.select(rows.columns)]).sort("document", "place")
     rows = rows.with_row_index("_position").with_columns(pl.col("_position").cast(pl.Int64))
-    bad = rows.filter(pl.col("code").is_not_null())
-    good = rows.filter(pl.col("code").is_null()).select("_position", "document", "place", "line")
+    bad, good = rows.filter(pl.col("code").is_not_null()), rows.filter(pl.col("code").is_null())
+    good = good.select("_position", "document", "place", "line")
     found_faults = [
         faults(b["_position"], Code(b["code"][0]), b["expected"][0], b["line"]) for b in bad.partition_by("code", "expected")
     ]

@@ -74,7 +74,7 @@ def _sent(rng: np.random.Generator, counted: pl.DataFrame, speaks: str, rates: F
     )
     again = wire.filter(pl.col("fault") == "repeat")
     twice = pl.concat([wire, again]).sort("at", maintain_order=True)
-    twice = twice.with_columns(received_s=twice["at"].max() + INTERVAL_S + 5)
+    twice = twice.with_columns(received_s=pl.col("at").max() + INTERVAL_S + 5)
     rejected = int((refused & ~unsaid).sum())
     books = Counter(taken=twice.height - int(unsaid.sum()), rejected=rejected, repeated=again.height)
     write = {"ngsi": _ngsi, "sensorthings": _sensorthings, "datex2": _datex}[speaks]

@@ -41,9 +41,9 @@ JOURNEYS = 3
 FEEDS = ("travel_time", "signal_events", "parking_occupancy", "transit_vehicles", "bike_stations")
 HOUR_S = 3600
 MAKES = ("csv", "parquet", "econolite")
-SIGNAL_SHARE, SIGNAL_EVENTS_H = 0.25, 4000
+SIGNAL_SHARE, SIGNAL_EVENTS_H = 0.26, 5200
 """Part of the city's events that signals make, and about how many one of them makes in an hour."""
-TRANSIT_SHARE, LINE_EVENTS = 0.1, 20_000
+TRANSIT_SHARE, LINE_EVENTS = 0.09, 20_000
 """The same of buses, and rows polled of a line in a day; the city that is too small for one has a night line only."""
 Tables = Callable[[pl.DataFrame], dict[str, pl.DataFrame]]
 

@@ -64,8 +64,9 @@ def parking(truth: pl.DataFrame, parks: pl.DataFrame, start: int, step_s: int) -
         occupancy_share=occupied / capacity,
         full_share=(pl.col("occupied") >= pl.col("capacity")).mean(),
     )
-    # cars that came in the first minute of the day are told by the count of the day before
-    known = pl.col("bin_s") > start
+    # the first change of an hour is told by the count before it
+    before = pl.col("damaged_n").shift().over("facility")
+    known = before.fill_null(1) == 0
     net = [pl.when(known).then(c).alias(c) for c in ("arrivals_veh", "departures_veh")]
     hours = hours.with_columns(*net, facility_id=parks["facility_id"].gather(hours["facility"]), bin_at=instant("bin_s"))
     return {"parking_hourly": hours.drop("facility", "bin_s")}

@@ -19,7 +19,8 @@ def _key(number: int, kind: int) -> str:
 def varint(values: np.ndarray) -> pl.Series:
     """Integers as varints; negative ones as their 64-bit two's complement, in ten bytes."""
     rest = np.asarray(values, np.int64).astype(np.uint64)
-    parts, is_done = [], np.zeros(len(rest), bool)
+    parts: list[pl.Series] = []
+    is_done = np.zeros(len(rest), bool)
     while not is_done.all() or not parts:
         more = rest >= 128
         low = (rest & np.uint64(127)).astype(np.int64) + np.where(more, 128, 0)

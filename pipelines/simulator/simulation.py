@@ -39,6 +39,8 @@ SHARES = {"traffic_flow": 0.87, "meter_readings": 0.126, "emergency_calls": 0.00
 SLOTS_S = {"traffic_flow": 45 * 60, "meter_readings": 6 * 3600, "emergency_calls": 4 * 3600}
 """Seconds of receipt in one file: short enough that what is on time in the feed is on time in its file, too."""
 
+REST = 0.64
+"""Part of the events that is left for detectors, meters and calls; `SHARES` are of it."""
 FEEDS = (*SHARES, *mobility.FEEDS)
 SMALL = 100_000
 """Events a day below which files are eight times as long: a small city would send almost empty ones."""
@@ -117,7 +119,7 @@ def simulate(
     """Write `days` local days of a city from `start` on under `folder`: inbox, reference, citylake.toml, truth.
 
     Args:
-        events: about how many rows over the three feeds; the city gets as many devices as make them.
+        events: about how many rows over all feeds; the city gets as many devices as make them, and at least a few of each.
         seed: same seed and arguments, same bytes.
         faults: how often each fault happens; None for a city without faults.
         progress: called with (what, done, of) after each day.
@@ -126,7 +128,7 @@ def simulate(
     folder = Path(folder)
     bounds = [int(city.day_start(start + timedelta(days=i)).timestamp()) for i in range(days + 1)]
     seconds = bounds[-1] - bounds[0]
-    wanted = {feed: events * share for feed, share in SHARES.items()}
+    wanted = {feed: events * REST * share for feed, share in SHARES.items()}
     sensors = detectors.lay_out(np.random.default_rng([seed, 1]), int(wanted["traffic_flow"]), seconds, rates)
     meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), seconds, rates)
     rest = mobility.Mobility(city, sensors, rates, events / days, seed)

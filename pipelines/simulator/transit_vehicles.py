@@ -35,7 +35,7 @@ def day(
         visits: when buses were where, as `buses.ran` gives it.
     """
     said = _said(rng, network, visits, date)
-    buses = int(said["bus"].max()) + 1
+    buses = int(said["bus"].to_numpy().max()) + 1
     windows = stretch(rng, some(rng, rates.drop_out, buses), start + 6 * 3600, end, (0.5, 2.0))
     dropped = within(windows, said["bus"].to_numpy(), said["at"].to_numpy())
     chosen = np.where(dropped, NONE, draw(rng, rates, KINDS, said.height))

@@ -34,11 +34,15 @@ CONTRACT = Contract(
         count("split_failures", "cycles that failed", "green and red occupancy both reach their thresholds"),
         total("green_s", "green of these cycles", "s", "sum(yellow - green)"),
         total("green_occupancy_sum_share", "sum of their occupancy in green", "share", "sum(occupied in green / green)"),
-        total("red_occupancy_sum_share", "sum of their occupancy in the first seconds of red", "share", "sum(occupied / red judged)"),
+        total(
+            "red_occupancy_sum_share", "sum of their occupancy in the first seconds of red", "share", "sum(occupied / red judged)"
+        ),
         ratio("split_failure_share", "share of cycles that failed", "share", "split_failures / cycles", 1),
         ratio("mean_green_s", "mean green", "s", "green_s / cycles"),
         ratio("green_occupancy_share", "mean occupancy in green", "share", "green_occupancy_sum_share / cycles", 1),
-        ratio("red_occupancy_share", "mean occupancy in the first seconds of red", "share", "red_occupancy_sum_share / cycles", 1),
+        ratio(
+            "red_occupancy_share", "mean occupancy in the first seconds of red", "share", "red_occupancy_sum_share / cycles", 1
+        ),
         NULL_REASON,
     ),
     key=("controller_id", "phase", "bin_at"),

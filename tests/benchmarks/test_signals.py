@@ -1,4 +1,4 @@
-"""The events of the benchmark of signals are the sample's, twelve times over; ours says twelve times of them what it says of it."""
+"""The events of the signals benchmark are the sample's, twelve times over; ours says twelve times of them what it says of it."""
 
 from pathlib import Path
 

@@ -4,6 +4,7 @@ from datetime import date
 
 import duckdb
 import polars as pl
+import pytest
 
 from dagster_project.settings import load
 from tests.dagster.conftest import DAYS, Place, instants
@@ -17,6 +18,7 @@ format = "json_lines"
 """
 
 
+@pytest.mark.slow
 def test_a_run_of_a_day_measures_its_month(place: Place) -> None:
     rows = pl.DataFrame({"observed_at": instants(900)}).with_columns(route_id=pl.lit("r"), travel_time_s=pl.lit(60.0))
     rows.write_ndjson(place.folder / "inbox" / "travel_time.jsonl")

@@ -75,6 +75,18 @@ def meters(seed: int, days: int = 2) -> pl.DataFrame:
     return pl.concat(parts).with_columns(received=pl.col("at") + 30, stamp=pl.col("at"))
 
 
+def controllers(seed: int, days: int = 1) -> pl.DataFrame:
+    """Events of twelve signal controllers, busy ones and quiet ones: they speak when something happens, on no grid."""
+    rng = np.random.default_rng([seed, 3])
+    start, seconds = int(START.timestamp()), days * 86400
+    parts = []
+    for i in range(12):
+        at = start + np.cumsum(rng.exponential((2, 5, 20, 60, 120, 300)[i % 6], seconds // 2)).round(1)
+        at = np.unique(at[at < start + seconds])
+        parts.append(pl.DataFrame({"controller_id": f"C{i:02d}", "at": at, "code": 82, "parameter": 1}))
+    return pl.concat(parts).with_columns(received=(pl.col("at") + 1).cast(pl.Int64), stamp=pl.col("at"))
+
+
 @dataclass(frozen=True)
 class Fault:
     """A fault of one device: columns that it says wrongly."""
@@ -138,6 +150,11 @@ class SmallCity:
         wire = rows.select("received", meter="meter_id", read="stamp", kwh="kwh")
         columns = {"meter_id": "meter", "ended_at": "read", "energy_kwh": "kwh", "interval_s": {"constant": HALF_HOUR_S}}
         self._land("meter_readings", wire, ".csv", pl.DataFrame.write_csv, format="csv", time_format="epoch_s", columns=columns)
+
+    def land_signals(self, rows: pl.DataFrame) -> None:
+        """As JSON lines in the feed's own names."""
+        wire = rows.select("received", "controller_id", "code", "parameter", occurred_at="stamp")
+        self._land("signal_events", wire, ".jsonl", pl.DataFrame.write_ndjson, format="json_lines", time_format="epoch_s")
 
     def _land(self, feed: str, wire: pl.DataFrame, suffix: str, write: Callable[..., None], **block: object) -> None:
         for (hour,), part in wire.with_columns(pl.col("received") // 3600).group_by("received", maintain_order=True):

@@ -9,7 +9,7 @@ from assets.forensics import LIMITS, examine
 from assets.refined import refine
 from schemas import registry
 
-from .small_city import SmallCity, detectors, meters, of
+from .small_city import SmallCity, controllers, detectors, meters, of
 
 FIRST = date(2026, 5, 5)
 said = pl.col
@@ -112,6 +112,19 @@ def test_a_fault_that_began_later_is_dated(tmp_path, day):
     }
     assert got["D12", "clock"].line["clock_offset_s"] == 437
     assert found(city, last=date(2026, 5, day - 1)) == {}
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_clocks_of_devices_that_speak_when_something_happens(tmp_path, seed):
+    city = SmallCity(tmp_path)
+    shift = pl.col("controller_id").replace_strict({"C01": 3600, "C07": -611, "C02": 300}, default=0)
+    city.land_signals(controllers(seed).with_columns(stamp=pl.col("at") + shift))
+    got = found(city, "signal_events")
+    told = {d: f.changes[0][2] for (d, _), f in got.items()}
+    assert told == pytest.approx({"C01": 3600, "C07": -611, "C02": 300}, abs=30)
+    # no reference row: the line begins one
+    line = got["C01", "clock"].line
+    assert (line["controller_id"], line["district"], line["clock_offset_s"]) == ("C01", "unknown", told["C01"])
 
 
 def test_too_little_data_is_said_and_nothing_is_found(tmp_path):

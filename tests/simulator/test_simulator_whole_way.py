@@ -52,6 +52,18 @@ def test_refined_holds_exactly_the_keys_that_survive_and_the_books_agree(built, 
     assert books == {"rejected": 0, "repeated": 0, "superseded": 0} | made.books[feed]
 
 
+def test_a_city_without_faults_is_measured_exactly_but_for_what_is_polled(tmp_path):
+    made = simulate(tmp_path, City("Demo City", "Europe/Berlin"), date(2026, 5, 4), 1, 24_000, 5, faults=None)
+    loaded = settings.load(made.settings)
+    way.load_references(loaded)
+    way.land(loaded)
+    way.build(loaded, gates=False)
+    rows = accuracy.accuracy(loaded.lake, made.truth)
+    assert {r["metric"] for r in rows} == set(accuracy.BOUNDS)
+    assert [r for r in rows if not r["met"]] == []
+    assert {r["metric"] for r in rows if r["exact_share"] != 1.0} <= set(accuracy.SAMPLED)
+
+
 def _cells(measured: list[float | None], damaged: list[int]) -> pl.DataFrame:
     return pl.DataFrame({"x": [10.0, 20.0, 30.0], "x_measured": measured, "n": 100, "damaged_n": damaged})
 

@@ -31,19 +31,20 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     """A row per Event; a document that is not well-formed, or is another one, is one malformed row."""
     names = [n for n in source.wire_names if n not in TOLD and n not in source.topic_names]
     raw = documents.raw()
-    frames, found, rows = [], [no_faults()], []
+    frames: list[pl.DataFrame] = []
+    found = [no_faults()]
+    first = [0]
     # the loop is over documents: of their events, XPath reads all values of an attribute at once
     for document in raw:
         try:
             read = list(_responses(document, names))
         except Malformed as error:
-            found.append(faults(pl.Series([sum(rows)], dtype=pl.Int64), Code.MALFORMED, "a MaxTime event log", str(error)))
-            rows.append(1)
+            found.append(faults(pl.Series(first[-1:], dtype=pl.Int64), Code.MALFORMED, "a MaxTime event log", str(error)))
+            first.append(first[-1] + 1)
             continue
         frames += read
-        rows.append(sum(f.height for f in read))
-    of = np.repeat(np.arange(len(rows)), rows)
-    first = np.cumsum([0, *rows])
+        first.append(first[-1] + sum(f.height for f in read))
+    of = np.repeat(np.arange(len(first) - 1), np.diff(first))
     refused = pl.concat(found)
     kept = np.setdiff1d(np.arange(of.size), refused["_position"].to_numpy())
     wire = pl.concat(frames) if frames else pl.DataFrame(schema={"": pl.Null} | dict.fromkeys(names, pl.String))
