@@ -1,6 +1,7 @@
 """Devices whose clock is off by a constant: their newest row of each delivery against that of their peers in the same one.
 
-A delivery is a file, or a quarter hour of a stream. Rows refused as from the future count: a clock far ahead lives there.
+A delivery is what files whose names differ in digits alone, or a stream, bring in a quarter hour. Rows refused as from the
+future count: a clock far ahead lives there.
 """
 
 from datetime import date
@@ -19,6 +20,7 @@ from schemas.rejection import Code
 DELIVERY_S = 900
 BIN_S = 300
 MINUTE_S = 60
+MANY = 8
 
 
 def clocks(
@@ -30,7 +32,10 @@ def clocks(
     days = days.join(enough.select("device"), on="device", how="semi")
     least, tolerance = limits["doctor_clock_min_s"], limits["doctor_clock_tolerance_s"]
     steady = pl.col("steady_n") >= limits["doctor_clock_share"] * pl.col("n")
-    off = pl.col("offset_s").abs() >= least
+    # one that speaks seldom is behind its peers by its own silence: an offset must be more than some silences, but where rows
+    # are received before they happen
+    silence = pl.lit(0.0) if contract.interval else limits["doctor_clock_min_gaps"] * pl.col("gap_s")
+    off = (pl.col("offset_s").abs() >= least) & ((pl.col("offset_s").abs() > silence) | (pl.col("lead_s") > 0))
     days = days.with_columns(verdict=pl.when(~off).then(0).when(steady).then(pl.col("offset_s").round().cast(pl.Int64)))
     # the same offset on every day, but for a tolerance: days are named by the device's latest one
     latest = pl.col("verdict").sort_by("event_date").drop_nulls().last().over("device")
@@ -118,19 +123,23 @@ rows_of AS (
     WHERE epoch_us(f.at) - epoch_us(f._received_at) < 86400 * 1000000::BIGINT
 ),
 newest AS (
-    SELECT device, interval_s, regexp_replace(_source, '[^/]*$', '') AS folder,
+    SELECT device, interval_s, regexp_replace(_source, '[0-9]+', '#', 'g') AS series,
         time_bucket(INTERVAL {DELIVERY_S} SECONDS, _received_at) AS delivery,
-        max(end_us - epoch_us(_received_at)) AS lead_us, {phase} AS phase_us
+        max(end_us - epoch_us(_received_at)) AS lead_us, {phase} AS phase_us,
+        (max(end_us) - min(end_us)) / greatest(count(*) - 1, 1) AS gap_us
     FROM rows_of GROUP BY ALL
 ),
 peers AS (
-    SELECT interval_s, folder, delivery, quantile_cont(lead_us, {of_peers}) AS lead_us, median(phase_us) AS phase_us
+    SELECT interval_s, series, delivery, median(phase_us) AS phase_us,
+        CASE WHEN count(*) >= {MANY} THEN quantile_cont(lead_us, {of_peers}) ELSE median(lead_us) END AS lead_us,
+        quantile_cont(gap_us, {of_peers}) AS gap_us
     FROM newest GROUP BY ALL HAVING count(*) >= {limits["doctor_min_peers"]!r}
 ),
 paired AS (
     SELECT n.device, (n.delivery AT TIME ZONE getvariable('zone'))::DATE AS event_date, (n.lead_us - p.lead_us) / 1e6 AS ahead_s,
-        (n.phase_us - p.phase_us) / 1e6 AS phase_s
-    FROM newest AS n JOIN peers AS p USING (interval_s, folder, delivery)
+        (n.phase_us - p.phase_us) / 1e6 AS phase_s, greatest(n.gap_us, p.gap_us) / 1e6 AS gap_s,
+        n.lead_us / 1e6 AS lead_s
+    FROM newest AS n JOIN peers AS p USING (interval_s, series, delivery)
 ),
 -- a day of few deliveries is held against all of the device's
 usually AS (
@@ -142,6 +151,7 @@ usually AS (
     GROUP BY ALL
 )
 SELECT device, event_date, count(*) AS n, quantile_cont(ahead_s, {of_own}) AS offset_s, median(phase_s) AS phase_s,
+    median(gap_s) AS gap_s, median(lead_s) AS lead_s,
     count(*) FILTER (
         WHERE abs(ahead_s - u.offset_s) <= greatest({limits["doctor_clock_tolerance_s"]!r}, {slack} * abs(u.offset_s))
     ) AS steady_n

@@ -30,7 +30,7 @@ def limits(lake: Lake) -> pl.DataFrame:
     if own is None:
         return packaged
     named = own.select(packaged.columns).sort("name", "value").collect()
-    return pl.concat([packaged, named.cast(dict(packaged.schema))]).unique("name", keep="last", maintain_order=True)
+    return pl.concat([packaged, named.cast(packaged.schema)]).unique("name", keep="last", maintain_order=True)
 
 
 def thresholds(lake: Lake) -> dict[str, float]:

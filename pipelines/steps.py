@@ -144,7 +144,7 @@ def _of_messages(gathered: Gathered, landing: Landing) -> Batch:
         _accounted(lot.origin, lines.count, decoded.count)
     else:
         decoded = _of_documents(gathered.documents, landing, lot.origin)
-        origins = origins.of_rows(decoded.documents)
+        origins = origins if decoded.documents is None else origins.of_rows(decoded.documents)
     decoded = _with_long(told.of_messages(decoded, source, landing.contract, origins), long, landing.limits)
     return Batch(lot.origin, lot.origin, lot.stem, lot.bytes, lot.at, lot.at, decoded, origins, lot)
 

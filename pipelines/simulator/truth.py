@@ -144,7 +144,7 @@ def response(truth: pl.DataFrame) -> dict[str, pl.DataFrame]:
             pl.col("is_spoilt").sum().alias("damaged_n"),
             pl.col("on_scene_at").is_not_null().mean().alias("coverage_share"),
             *(pl.col(p).count().alias(f"{p}_n") for p in PHASES),
-            *(pl.col(p).sum().cast(pl.Float64).alias(f"{p}_sum_s") for p in PHASES),
+            *(_sum_or_null(pl.col(p)).cast(pl.Float64).alias(f"{p}_sum_s") for p in PHASES),
             *(pl.col(p).quantile(q / 100, "linear").alias(f"{p}_p{q}_s") for p in PHASES for q in (50, 90)),
         )
     }  # fmt: skip

@@ -107,6 +107,8 @@ CONTRACT = Contract(
     late_after=timedelta(hours=1),
     sources=(
         "FIWARE Smart Data Models, Transportation/TrafficFlowObserved",
+        "OGC SensorThings API Part 1: Sensing, version 1.1 (18-088)",
+        "DATEX II, EN 16157-5:2020 (measured and elaborated data publications)",
         "FHWA Traffic Monitoring Guide, 2022 edition, chapter 3",
     ),
     wire={

@@ -11,6 +11,7 @@ from benchmarks.contender import Contender
 pytestmark = pytest.mark.skipif(not signal_files.SAMPLE.is_dir(), reason=f"the sample is not at {signal_files.SAMPLE}")
 
 
+@pytest.mark.slow
 def test_a_day_of_one_signal_is_twelve_times_two_hours(tmp_path: Path) -> None:
     with Contender() as process:
         assert process.call("signal_files:make", tmp_path / "b", 1).value == 37148 * 12

@@ -26,7 +26,13 @@ from schemas.lake import Lake
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "docs" / "formats.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+PAGES = [
+    README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "docs" / "formats.md",
+    *sorted((ROOT / "docs" / "decisions").glob("*.md")),
+]
 
 
 def blocks(language: str, page: Path = README) -> list[str]:

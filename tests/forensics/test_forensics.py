@@ -9,7 +9,7 @@ from assets.forensics import LIMITS, examine
 from assets.refined import refine
 from schemas import registry
 
-from .small_city import SmallCity, controllers, detectors, meters, of
+from .small_city import START, SmallCity, controllers, detectors, meters, of
 
 FIRST = date(2026, 5, 5)
 said = pl.col
@@ -125,6 +125,18 @@ def test_clocks_of_devices_that_speak_when_something_happens(tmp_path, seed):
     # no reference row: the line begins one
     line = got["C01", "clock"].line
     assert (line["controller_id"], line["district"], line["clock_offset_s"]) == ("C01", "unknown", told["C01"])
+
+
+def test_those_that_speak_often_are_not_ahead_of_those_that_speak_seldom(tmp_path):
+    """Some report every five minutes, others every half hour, long before the file goes out: no clock is wrong."""
+    city = SmallCity(tmp_path)
+    start = int(START.timestamp())
+    often = [(f"C{i:02d}", start + at) for i in range(4) for at in range(240, 86400, 300)]
+    seldom = [(f"C{i:02d}", start + at) for i in range(4, 10) for at in range(600, 86400, 1800)]
+    rows = pl.DataFrame([*often, *seldom], schema=["controller_id", "stamp"], orient="row")
+    city.land_signals(rows.with_columns(code=pl.lit(82), parameter=pl.lit(1), received=pl.col("stamp") + 1))
+    [judged] = examine(city.lake, city.city, ["signal_events"])
+    assert (judged.findings, judged.judged) == ([], {"clock": 10})
 
 
 def test_too_little_data_is_said_and_nothing_is_found(tmp_path):

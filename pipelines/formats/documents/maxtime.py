@@ -22,9 +22,6 @@ from schemas.rejection import Code
 OF_EVENT = ("ID", "TimeStamp", "EventTypeID", "Parameter")
 TIMES = ("TimeStamp", "StartTime")
 MONTH_FIRST = r"^\s*(\d{1,2})[-/](\d{1,2})[-/](\d{4})[ T](\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?\s*$"
-EVENTS = etree.XPath("*[local-name() = 'Event']")
-COUNT = etree.XPath("count(*[local-name() = 'Event'])")
-VALUES = {n: etree.XPath(f"*[local-name() = 'Event']/@{n}", smart_strings=False) for n in OF_EVENT}
 
 
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
@@ -34,7 +31,6 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     frames: list[pl.DataFrame] = []
     found = [no_faults()]
     first = [0]
-    # the loop is over documents: of their events, XPath reads all values of an attribute at once
     for document in raw:
         try:
             read = list(_responses(document, names))
@@ -67,32 +63,30 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
 
 
 def _responses(document: bytes, names: list[str]) -> Iterator[pl.DataFrame]:
-    """The events of each controller in a document; a column without a name keeps their number."""
+    """The events of each controller in a document; a column without a name keeps their number where no other is asked for."""
     is_log = False
     for name, element in elements(document, ("EventResponse",), ("EventResponses",)):
         is_log = True
         if name == "EventResponse":
-            count = int(COUNT(element))
-            said = {n: text_of(element, n) for n in names if n not in OF_EVENT}
-            columns = {"": pl.Series([None] * count, dtype=pl.Null)}
-            columns |= {n: _values(element, n, count) for n in names if n in OF_EVENT}
-            columns |= {n: pl.Series([text], dtype=pl.String).new_from_index(0, count) for n, text in said.items()}
-            yield pl.DataFrame(columns).select("", *names)
+            # lxml hands out attributes one by one; asking XPath for all of a kind at once takes twice as long
+            events = list(_events(element))
+            columns = {"": pl.Series([None] * len(events), dtype=pl.Null)}
+            for n in names:
+                values = [e.get(n) for e in events] if n in OF_EVENT else [text_of(element, n)] * len(events)
+                columns[n] = pl.Series(values, dtype=pl.String)
+            yield pl.DataFrame(columns)
     if not is_log:
         raise Malformed("no EventResponse in it")
 
 
-def _values(response: etree._Element, name: str, count: int) -> pl.Series:
-    values = VALUES[name](response)
-    if len(values) != count:  # some event lacks it: those that have it would move up
-        values = [event.get(name) for event in EVENTS(response)]
-    return pl.Series(values, dtype=pl.String)
+def _events(response: etree._Element) -> Iterator[etree._Element]:
+    return response.iterchildren("{*}Event")
 
 
 def _event(document: bytes, number: int) -> str:
     """One Event as XML."""
     for name, element in elements(document, ("EventResponse",)):
-        events = EVENTS(element)
+        events = list(_events(element))
         if name and number < len(events):
             return etree.tostring(events[number], encoding="unicode", with_tail=False)
         number -= len(events)
