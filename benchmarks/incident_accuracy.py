@@ -3,6 +3,8 @@
 Metrics that have a value in every cell are compared in accuracy.py; alerts are judged as they come by alert_accuracy.py.
 """
 
+import tempfile
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -11,8 +13,8 @@ from schemas.lake import Lake
 
 METRIC, RULE = "incidents_detected", "incident_suspected"
 SLACK = pl.duration(seconds=120)
-LEAST = {"recall": 0.6, "precision": 0.4}
-"""Shares to be reached: the algorithm takes some dense minutes for an incident, and a short queue for none."""
+LEAST = {"recall": 0.8, "precision": 0.25}
+"""Shares to be reached. Of what is found most is short and in dense traffic, which two minutes of algorithm 7 cannot tell apart."""
 
 
 def incidents(lake: Lake, truth_folder: Path) -> list[dict]:
@@ -37,13 +39,20 @@ _SCHEMA = dict.fromkeys(("upstream_id", "downstream_id"), pl.String()) | dict.fr
 
 def _row(name: str, right: int, of: int) -> dict:
     share = right / of if of else None
-    met = share is None or share >= LEAST[name]
-    return {
-        "metric": METRIC,
-        "column": name,
-        "cells": of,
-        "exact_share": share,
-        "max_rel_error": 0.0,
-        "bound": LEAST[name],
-        "met": met,
-    }
+    told = {"metric": METRIC, "column": name, "cells": of, "exact_share": share, "max_intact_error": 0.0, "max_rel_error": 0.0}
+    return {**told, "bound": LEAST[name], "met": share is not None and share >= LEAST[name]}
+
+
+def measure(events: int = 1_500_000, seed: int = 3) -> list[dict]:
+    """Simulate a weekday of detectors near enough to each other, bring it the whole way, and judge it."""
+    from dagster_project import settings, way
+    from pipelines.simulator import simulate
+    from schemas.city import City
+
+    with tempfile.TemporaryDirectory() as folder:
+        simulated = simulate(Path(folder), City("Demo City", "Europe/Berlin"), date(2026, 5, 5), 1, events, seed)
+        loaded = settings.load(simulated.settings)
+        way.load_references(loaded)
+        way.land(loaded, feeds=["traffic_flow"])
+        way.build(loaded, gates=False)
+        return incidents(loaded.lake, simulated.truth)

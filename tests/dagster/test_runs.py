@@ -46,7 +46,7 @@ def damage(lake: Lake, day: date) -> None:
 def test_landing_says_what_the_books_say(walked: Walked) -> None:
     assert walked.landed.success
     lake = walked.place.settings.lake
-    for feed in registry.feeds():
+    for feed in walked.place.settings.sources:
         said = values(walked.landed.asset_materializations_for_node(f"raw__{feed}")[0])
         books = booked(lake, "land", feed)
         counts = ("taken", "kept", "rejected", "late")
@@ -61,7 +61,7 @@ def test_landing_says_what_the_books_say(walked: Walked) -> None:
 def test_building_says_what_the_books_say_of_each_day(walked: Walked) -> None:
     assert walked.built.success
     lake = walked.place.settings.lake
-    for feed in registry.feeds():
+    for feed in walked.place.settings.sources:
         by_day = {m.partition: values(m) for m in walked.built.asset_materializations_for_node(f"refined__{feed}")}
         assert set(by_day) == {d.isoformat() for d in DAYS}
         for day in DAYS:
