@@ -42,7 +42,7 @@ WHOLE = {
 """Parts that are judged against their whole, a column or a number: of a few estimated readings one is much, delay is a small
 difference, and few places are full for more than a minute."""
 
-SAMPLED = {"bike_availability": 0.3, "parking_hourly": 0.1}
+SAMPLED = {"bike_availability": 0.35, "parking_hourly": 0.1}
 """Metrics of states that are polled now and then, while the truth knows every minute: what an intact cell may be off by,
 relative to the truth or, for small cells, to the column's mean."""
 

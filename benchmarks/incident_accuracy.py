@@ -14,7 +14,7 @@ from schemas.lake import Lake
 METRIC, RULE = "incidents_detected", "incident_suspected"
 SLACK = pl.duration(seconds=120)
 LEAST = {"recall": 0.8, "precision": 0.25}
-"""Shares to be reached. Of what is found most is short and in dense traffic, which two minutes of algorithm 7 cannot tell apart."""
+"""Shares to be reached. Of what is found, most is short and in dense traffic: two minutes cannot tell these apart."""
 
 
 def incidents(lake: Lake, truth_folder: Path) -> list[dict]:

@@ -15,7 +15,7 @@ from pipelines.simulator.sent import Sent, flags, hit, instant, named, stamped
 from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
 
 KINDS = ("repeat", "unreadable_number", "missing_value", "sentinel", "future", "epoch_ms", "any_docks", "new_field")
-POLL_S, HEARTBEAT_S, STALE_S = 900, 2400, 86_400
+POLL_S, HEARTBEAT_S, STALE_S = 600, 2400, 86_400
 VERSIONS = ("1.1", "2.3", "3.0")
 
 

@@ -10,8 +10,8 @@ from pipelines.simulator.sent import instant
 from pipelines.simulator.timetable_file import TIMEPOINTS
 from pipelines.simulator.transit_entities import IN_TRANSIT_TO
 
-EARLY_S, LATE_S, LONGEST_S, BUNCHED = 60, 300, 7200, 0.5
-"""Packaged thresholds transit_early_max_s, transit_late_max_s, transit_headway_max_s and transit_bunched_share."""
+EARLY_S, LATE_S, LONGEST_S, BUNCHED, NEAR_S = 60, 300, 7200, 0.5, 120
+"""Packaged thresholds transit_early_max_s, _late_max_s, _headway_max_s, _bunched_share and _gap_max_s."""
 PLACE = ("line", "direction", "stop_id")
 
 
@@ -23,7 +23,11 @@ def tables(visits: pl.DataFrame, lines: pl.DataFrame, zone: str) -> dict[str, pl
     """
     is_last = pl.col("stop_sequence") == STOPS
     dwell = pl.when(is_last).then(0).otherwise(DWELL_S)
+    # nobody says when a bus came to its last stop: half way between the last two observations, where these are near
+    moving = pl.col("at").shift() + 2 * DWELL_S
+    half = pl.when(pl.col("at") - moving <= NEAR_S).then((pl.col("at") + moving) // 2).otherwise("at")
     named = visits.with_columns(
+        seen_s=pl.when(is_last).then(half).otherwise(pl.col("at") + dwell),
         planned_s=pl.col("due") + dwell,
         left_s=pl.col("at") + dwell,
         is_last=is_last,
@@ -49,7 +53,7 @@ def marked(visits: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
 
 def _dated(visits: pl.DataFrame, zone: str) -> pl.DataFrame:
     """A visit is of the day on which it was made, and of the hour for which it was planned, within that day."""
-    day = instant("left_s").dt.convert_time_zone(zone).dt.truncate("1d")
+    day = instant("seen_s").dt.convert_time_zone(zone).dt.truncate("1d")
     begins, ends = day.dt.epoch("s"), day.dt.offset_by("1d").dt.epoch("s")
     planned = pl.max_horizontal(begins, pl.min_horizontal("planned_s", ends - 1))
     return visits.with_columns(event_date=day.dt.date(), bin_s=begins + (planned - begins) // 3600 * 3600)
