@@ -57,6 +57,7 @@ class Batch:
     Attributes:
         uri: the file or topic, as the ledger names it; `origin` is the same or a member of it.
         received_at: of all its rows; of messages, each row's own is told by `origins`.
+        origins: where rows came from, where they are of several messages or documents.
         at: `_landed_at` of its rows.
     """
 
@@ -67,7 +68,7 @@ class Batch:
     received_at: datetime
     at: datetime
     decoded: Decoded
-    origins: Origins | None = None
+    origins: Origins | told.Members | None = None
     lot: Lot | None = None
     kept: pl.DataFrame | None = None
     faults: pl.DataFrame | None = None
@@ -103,27 +104,30 @@ def decode(chunk: reading.Chunk | Split | Gathered, landing: Landing) -> Batch:
         with open_binary(chunk.file.uri) as handle:
             decoded = parquet.read(handle, chunk.group, chunk.first_row, landing.source)
         uri, size = chunk.file.uri, chunk.end - chunk.start
-        decoded = told.of_file(decoded, landing.source, landing.contract, uri)
+        decoded = told.of_file(decoded, landing.source, landing.contract, (uri,))
         return Batch(uri, uri, chunk.stem, size, chunk.file.received_at, landing.at, decoded)
     file = chunk.split.file
-    origin = file.uri + (f"!{chunk.member}" if chunk.member else "")
-    decoded = told.of_file(_of_bytes(chunk, landing, origin), landing.source, landing.contract, origin)
+    named = chunk.documents or ((chunk.member, len(chunk.data)),)
+    names = tuple(file.uri + (f"!{member}" if member else "") for member, _ in named)
+    decoded = told.of_file(_of_bytes(chunk, landing, names[0]), landing.source, landing.contract, names)
+    members = None if decoded.documents is None else told.Members(names, decoded.documents, file.received_at)
     stem = Split(file, chunk.offset, 0, member=chunk.member).stem
     size = len(chunk.data) or chunk.split.end - chunk.split.start
-    return Batch(file.uri, origin, stem, size, file.received_at, landing.at, _with_breaks(decoded, chunk, landing.limits))
+    decoded = _with_breaks(decoded, chunk, landing.limits)
+    return Batch(file.uri, names[0], stem, size, file.received_at, landing.at, decoded, members)
 
 
 def _of_bytes(chunk: reading.Chunk, landing: Landing, origin: str) -> Decoded:
     source, contract = landing.source, landing.contract
-    if source.is_cut:
-        lines = Lines(chunk.data, chunk.offset, source.encoding)
-        by_line = (
-            csv.decode(lines, source, chunk.header) if source.format == "csv" else json_lines.decode(lines, source, contract)
-        )
-        _accounted(origin, lines.count, by_line.count)
-        return by_line
-    ends = np.array([len(chunk.data)] if chunk.data else [], np.int64)
-    return _of_documents(Lines.between(chunk.data, ends - len(chunk.data), ends), landing, origin)
+    if not source.is_cut:
+        if chunk.broken:
+            return Decoded(())
+        ends = np.array([end for _, end in chunk.documents], np.int64)
+        return _of_documents(Lines.between(chunk.data, np.concatenate(([0], ends[:-1])), ends), landing, origin)
+    lines = Lines(chunk.data, chunk.offset, source.encoding)
+    read_as = csv.decode(lines, source, chunk.header) if source.format == "csv" else json_lines.decode(lines, source, contract)
+    _accounted(origin, lines.count, read_as.count)
+    return read_as
 
 
 def _of_documents(documents: Lines, landing: Landing, origin: str) -> Decoded:
@@ -183,12 +187,13 @@ def _with_unseen(decoded: Decoded, found: pl.DataFrame) -> Decoded:
 def conform(batch: Batch, landing: Landing) -> Batch:
     """The contract's columns of the rows it keeps, and a fault for each of the others."""
     contract, origins = landing.contract, batch.origins
-    received_at: datetime | pl.Expr = batch.received_at if origins is None else pl.col("_received_at")
+    # the rows of a file were received with it
+    received_at: datetime | pl.Expr = batch.received_at if batch.lot is None else pl.col("_received_at")
     kept, found, taken, filtered = [], [batch.decoded.faults], batch.decoded.faults.height, 0
     for frame in batch.decoded:
         mapped = mapping.apply(frame, landing.source, contract)
         dated = mapped.rows.with_columns(landing.city.day(contract.starts_at()).alias("event_date"))
-        if origins is not None:
+        if origins is not None and batch.lot is not None:
             dated = dated.with_columns(origins.received_at(dated["_position"]))
         good, bad = judge.split(dated, contract, received_at)
         kept.append(good)

@@ -22,9 +22,10 @@ BROKEN = (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotIm
 
 @dataclass(frozen=True)
 class Chunk:
-    """Whole lines of a split, or a document.
+    """Whole lines of a split, or whole documents.
 
     Attributes:
+        documents: name of each document (of a member, or empty) and where it ends in the bytes; none for lines.
         offset: position of the first byte in the (decompressed) source.
         broken: why reading stopped here, where it did; the chunk is then the last.
         long: positions of lines over the limit; their bytes are left out.
@@ -38,10 +39,11 @@ class Chunk:
     broken: str | None = None
     over_limit: bool = False
     long: tuple[int, ...] = ()
+    documents: tuple[tuple[str, int], ...] = ()
 
 
 def chunks(split: Split, source: Source, limits: Limits) -> Iterator[Chunk]:
-    """The chunks of a split of lines; of documents each is one."""
+    """The chunks of a split: of lines, or of documents."""
     if split.broken:
         yield Chunk(split, b"", split.start, broken=split.broken)
         return
@@ -59,25 +61,36 @@ def chunks(split: Split, source: Source, limits: Limits) -> Iterator[Chunk]:
 
 
 def _documents(split: Split, limits: Limits) -> Iterator[Chunk]:
-    """Each file or member whole. One that is too large, or broken, gives no bytes but the reason."""
+    """Files and members whole, small ones together. One that is too large, or broken, gives no bytes but the reason."""
     members: Iterator[tuple[str, Bytes]] = iter([("", _plain(split))])
     if split.compression:
         members = _gzip(split) if split.compression == "gzip" else _zip(split)
+    held, ends = bytearray(), []
     try:
         for member, pieces in members:
-            held, broken, over = bytearray(), None, False
+            begin, broken, over = len(held), None, False
             try:
                 for piece, compressed in pieces:
                     held += piece
-                    bomb = len(held) > 64 * STEP and len(held) > limits.ratio * compressed
-                    if bomb or len(held) > min(limits.document_bytes, limits.decompressed_bytes):
-                        broken, over = f"{len(held)} bytes or more out of {compressed}", True
+                    size = len(held) - begin
+                    bomb = size > 64 * STEP and size > limits.ratio * compressed
+                    if bomb or size > min(limits.document_bytes, limits.decompressed_bytes):
+                        broken, over = f"{size} bytes or more out of {compressed}", True
                         break
             except BROKEN as error:
                 broken = " ".join(str(error).split())[:200] or type(error).__name__
-            yield Chunk(split, b"" if broken else bytes(held), 0, (), member, broken, over)
+            if broken:
+                del held[begin:]
+                yield Chunk(split, b"", 0, (), member, broken, over)
+            elif len(held) > begin:
+                ends.append((member, len(held)))
+            if len(held) >= limits.chunk_bytes:
+                yield Chunk(split, bytes(held), 0, member=ends[0][0], documents=tuple(ends))
+                held, ends = bytearray(), []
     except zipfile.BadZipFile as error:
         yield Chunk(split, b"", 0, broken=str(error))
+    if ends:
+        yield Chunk(split, bytes(held), 0, member=ends[0][0], documents=tuple(ends))
 
 
 def _range(split: Split, limits: Limits) -> Chunk:

@@ -149,6 +149,26 @@ def test_documents_come_plain_and_packed_and_an_empty_one_says_nothing(inbox: In
     assert inbox.off_by() == 0
 
 
+def test_small_members_land_together_and_each_row_tells_its_own(inbox: Inbox) -> None:
+    held, rows = (
+        io.BytesIO(),
+        [{"route_id": "r", "observed_at": "2026-05-01T08:00:00Z", "travel_time_s": s} for s in (60, -1, 61)],
+    )
+    with zipfile.ZipFile(held, "w") as archive:
+        for number in range(40):
+            archive.writestr(f"poll{number:02}.json", json.dumps(rows) if number != 7 else "")
+        archive.writestr("__MACOSX/poll.json", "{")
+    inbox.put("polls.zip", held.getvalue())
+    inbox.land("travel_time", Limits(chunk_bytes=3000), uri="polls.zip", format="json")
+    found = inbox.raw("travel_time").sort("_source", "_position")
+    assert found.group_by("_source", maintain_order=True).agg("_position", "journey").rows() == [
+        (f"{inbox.folder}/inbox/polls.zip!poll{n:02}.json", [0, 2], [0, 2]) for n in range(40) if n != 7
+    ]
+    assert inbox.refused("travel_time").select("_position", "code").unique().rows() == [(1, "out_of_range")]
+    assert 1 < len(inbox.lake.files("raw", "travel_time")) < 10
+    assert inbox.off_by() == 0
+
+
 def test_a_document_over_the_limit_or_cut_short_is_refused_whole(inbox: Inbox) -> None:
     body = json.dumps([{"route_id": "r", "observed_at": "2026-05-01T08:00:00Z", "travel_time_s": 60}] * 100).encode()
     inbox.put("long.json", body)
