@@ -27,8 +27,8 @@ def set_up(root: str, rows: int) -> int:
     start = CITY.day_start(DAY).astimezone(UTC).replace(tzinfo=None)
     events.write(base / "inbox" / "events.jsonl", sensors * events.MINUTES, start=start, sensors=sensors)
     events.write_sensors(base / "sensors.csv", sensors)
-    sensors = references()["sensors"]
-    load(_lake(root), CITY, sensors, of_reference(sensors, "sensors.csv", base))
+    table = references()["sensors"]
+    load(_lake(root), CITY, table, of_reference(table, "sensors.csv", base))
     land(str(base / "inbox"), _lake(root).root)
     return sensors
 

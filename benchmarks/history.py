@@ -10,8 +10,9 @@ from benchmarks import events
 from benchmarks.landing import CITY, FEED
 from dagster_project import way
 from dagster_project.settings import Settings
-from pipelines.sources.declared import parse
+from pipelines.sources.declared import of_reference, parse
 from pipelines.sources.files import Limits
+from schemas import registry
 from schemas.lake import Lake
 from schemas.registry import feed
 
@@ -55,5 +56,5 @@ def _write(root: str, day: date, rows: int, sensors: int) -> None:
 
 def _settings(root: str) -> Settings:
     source = parse(feed(FEED), "bench", {"uri": "inbox/*.jsonl", "format": "json_lines"}, Path(root))
-    references = {"sensors": str(Path(root) / "sensors.csv")}
+    references = {"sensors": of_reference(registry.references()["sensors"], "sensors.csv", Path(root))}
     return Settings(Path(root) / "citylake.toml", CITY, Lake(Path(root) / "lake"), {FEED: (source,)}, references, Limits())

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from schemas.city import City
-from schemas.column import Column
+from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
 from schemas.lake import Lake
 
@@ -27,6 +27,8 @@ def _value(column: Column, row: int, is_key: bool, at: datetime) -> Any:
     if column.kind == "bool":
         return True
     if column.kind == "string":
+        if column.pattern not in (None, IDENTIFIER):
+            return column.default
         if column.allowed:
             return None if column.nullable else column.allowed[0]
         return f"{column.name}-{row}" if is_key else (None if column.nullable else "x")
@@ -41,6 +43,8 @@ def good_rows(contract: Contract, layer: str, day: date = DAY, rows: int = 20) -
     for row in range(rows):
         at = start + timedelta(seconds=row)
         values = {c.name: _value(c, row, c.name in contract.key, at) for c in contract.stage_columns(layer)}
+        if {"started_at", "ended_at", "duration_s"} <= values.keys():
+            values["ended_at"] = values["started_at"] + timedelta(seconds=values["duration_s"])
         out.append(values | {"event_date": day} | ({"_position": row} if "_position" in values else {}))
     return pl.DataFrame(out, schema=contract.polars_schema(layer))
 
