@@ -50,8 +50,8 @@ docs: $(READY) ## write docs/dictionary.md from the contracts
 release: $(READY) ## lock the shape of every contract version; refuses a breaking change without a new version
 	$(BIN)/python -m schemas.evolution
 
-bench: $(READY) ## measure speed against peers (QUICK=1: under a minute)
-	$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick)
+bench: $(READY) ## measure speed against peers (QUICK=1: a first look; ONLY="decoders signals": parts of it)
+	$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 accuracy: $(READY) ## compare every metric with the simulated truth
 	$(BIN)/python -m benchmarks.accuracy

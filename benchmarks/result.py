@@ -4,7 +4,7 @@ Nothing is measured here.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -46,9 +46,11 @@ def keeps(ratio: float, aim: str) -> bool:
     return ratio >= float(bound) if side == ">=" else ratio <= float(bound)
 
 
-def write(results: Sequence[Result], path: Path) -> None:
-    """Write the results as JSON."""
-    path.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n", encoding="utf-8")
+def write(measured: Mapping[str, Sequence[Result]], path: Path) -> None:
+    """Write the results of some parts as JSON; what was measured of the others before stays."""
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept |= {part: [asdict(r) for r in results] for part, results in measured.items()}
+    path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def show(results: Sequence[Result], notes: Sequence[str]) -> None:

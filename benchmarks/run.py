@@ -1,6 +1,6 @@
-"""`make bench`: measures speed and memory, prints a table and writes benchmarks/results.json.
+"""`make bench`: measures speed and memory, prints a table and writes benchmarks/results.json, part by part.
 
-What is measured is in throughput, decoders, memory, days and streams; accuracy is measured by accuracy.py.
+What is measured is in throughput, decoders, memory, days, signals and streams; accuracy is measured by accuracy.py.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import days, decoders, memory, streams, throughput
+from benchmarks import days, decoders, memory, signals, streams, throughput
 from benchmarks.result import Result, show, write
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -38,41 +38,48 @@ class Sizes:
     new_day_rows: int
     history_days: int
     day_rounds: int
+    signal_events: int
+    signal_rounds: int
     streams: streams.StreamSizes
 
 
-FULL = Sizes(2_000_000, 100_000, 5, 32_000_000, 10, 1_000_000, 1_000_000, 365, 4, streams.FULL)
-QUICK = Sizes(200_000, 10_000, 1, 1_000_000, 1, 100_000, 20_000, 6, 1, streams.QUICK)
+FULL = Sizes(2_000_000, 100_000, 5, 32_000_000, 10, 1_000_000, 1_000_000, 365, 4, 10_000_000, 3, streams.FULL)
+QUICK = Sizes(200_000, 10_000, 1, 1_000_000, 1, 100_000, 20_000, 6, 1, 400_000, 1, streams.QUICK)
 
 
-def bench(folder: Path, sizes: Sizes, tell: Callable[[str], None]) -> list[Result]:
-    """Everything, in one folder that is given back empty."""
-    return [
-        *throughput.measure(folder / "landing", sizes.rows, sizes.slice, sizes.rounds, tell),
-        *decoders.measure(sizes.decoded_bytes, sizes.rounds, tell),
-        *memory.measure(folder, sizes.rows, sizes.times, tell),
-        *days.against_sql(folder, sizes.day_rows, sizes.day_rounds, tell),
-        *days.with_history(folder, sizes.new_day_rows, sizes.history_days, sizes.day_rounds, tell),
-        *streams.measure(folder / "streams", sizes.streams, tell),
-    ]
+PARTS: dict[str, Callable[[Path, Sizes, Callable[[str], None]], list[Result]]] = {
+    "landing": lambda folder, sizes, tell: throughput.measure(folder, sizes.rows, sizes.slice, sizes.rounds, tell),
+    "decoders": lambda _, sizes, tell: decoders.measure(sizes.decoded_bytes, sizes.rounds, tell),
+    "memory": lambda folder, sizes, tell: memory.measure(folder, sizes.rows, sizes.times, tell),
+    "days": lambda folder, sizes, tell: days.against_sql(folder, sizes.day_rows, sizes.day_rounds, tell),
+    "history": lambda folder, sizes, tell: days.with_history(
+        folder, sizes.new_day_rows, sizes.history_days, sizes.day_rounds, tell
+    ),
+    "signals": lambda folder, sizes, tell: signals.measure(folder, sizes.signal_events, sizes.signal_rounds, tell),
+    "streams": lambda folder, sizes, tell: streams.measure(folder, sizes.streams, tell),
+}
+"""What can be measured, in order; `--only` names some of it."""
 
 
 def main() -> int:
     """Measure, show and write. An aim that is missed is shown, and is no failure."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under a minute, for a first look")
-    parser.add_argument("--streams", action="store_true", help="only the streams")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, for a first look; nothing is written")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
     asked = parser.parse_args()
 
     from rich.console import Console
 
+    sizes, measured = QUICK if asked.quick else FULL, {}
     with tempfile.TemporaryDirectory(prefix="citylake-bench-") as folder, Console(stderr=True).status("starting") as status:
-        sizes = QUICK if asked.quick else FULL
-        work = Path(folder)
-        results = streams.measure(work, sizes.streams, status.update) if asked.streams else bench(work, sizes, status.update)
-    if not asked.streams:
-        write(results, RESULTS)
+        for part in (p for p in PARTS if p in asked.only):
+            work = Path(folder) / part
+            work.mkdir()
+            measured[part] = PARTS[part](work, sizes, status.update)
+    if not asked.quick:
+        write(measured, RESULTS)
+    results = [r for of_part in measured.values() for r in of_part]
     if asked.json:
         print(json.dumps([asdict(r) for r in results], indent=1))
     else:

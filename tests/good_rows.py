@@ -13,7 +13,7 @@ from schemas.lake import Lake
 
 CITY = City("Testville", "Europe/Berlin")
 DAY = date(2025, 3, 1)
-INTERVAL_SHARE = 0.4
+INTERVAL_SHARE = 0.15
 
 
 def _value(column: Column, row: int, is_key: bool, at: datetime) -> Any:

@@ -23,10 +23,11 @@ def test_ratios_are_medians_of_pairs(tmp_path: Path) -> None:
     made = result.compared("x", "s", [1.0, 10.0, 6.0], [1.0, 5.0, 2.0], "peer", "<= 1.5")
     assert (made.ours, made.peer, made.ratio, made.met) == (6.0, 2.0, 2.0, False)
     skipped = result.skipped("y", "s", "peer", ">= 4", "no peer here")
-    result.write([made, skipped], tmp_path / "results.json")
+    result.write({"a": [made], "b": [made]}, tmp_path / "results.json")
+    result.write({"b": [skipped]}, tmp_path / "results.json")
     read = json.loads((tmp_path / "results.json").read_text())
-    assert [r["met"] for r in read] == [False, None]
-    assert set(read[0]) == {"name", "unit", "ours", "peer", "peer_name", "ratio", "aim", "met"}
+    assert {part: [r["met"] for r in of_part] for part, of_part in read.items()} == {"a": [False], "b": [None]}
+    assert set(read["a"][0]) == {"name", "unit", "ours", "peer", "peer_name", "ratio", "aim", "met"}
 
 
 @pytest.mark.slow
