@@ -76,7 +76,9 @@ def metric_assets(settings: Settings, partitions: dg.DailyPartitionsDefinition) 
 
 
 def _daily_dep(table: str, contract: Contract) -> dg.AssetDep:
-    if not contract.lookback_days:
+    if not (contract.lookback_days or contract.lookahead_days):
         return dg.AssetDep(asset_key(table))
-    reach = dg.TimeWindowPartitionMapping(start_offset=-contract.lookback_days, allow_nonexistent_upstream_partitions=True)
+    reach = dg.TimeWindowPartitionMapping(
+        start_offset=-contract.lookback_days, end_offset=contract.lookahead_days, allow_nonexistent_upstream_partitions=True
+    )
     return dg.AssetDep(asset_key(table), partition_mapping=reach)

@@ -28,9 +28,10 @@ def booked_since(settings: Settings, at: datetime) -> set[date]:
 
 
 def seen_from(days: Iterable[date]) -> set[date]:
-    """The days, and those whose metrics look back on them."""
-    reach = max((c.lookback_days for c in registry.metrics().values()), default=0)
-    return {d + timedelta(days=k) for d in days for k in range(reach + 1)}
+    """The days, and those whose metrics look back on them, or ahead."""
+    metrics = registry.metrics().values()
+    back, ahead = max((c.lookback_days for c in metrics), default=0), max((c.lookahead_days for c in metrics), default=0)
+    return {d + timedelta(days=k) for d in days for k in range(-ahead, back + 1)}
 
 
 def by_landing(settings: Settings, instance: dg.DagsterInstance, run_id: str) -> set[date]:

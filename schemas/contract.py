@@ -77,7 +77,8 @@ class Contract:
         late_after: a row received later than this after its event counts as late; it is never refused for it.
         future_tolerance: a row dated later than this after its receipt is refused.
         period: what one partition of a metric is about: a day, or a month, which is kept under its first day.
-        lookback_days: days before the partition that a metric reads.
+        lookback_days, lookahead_days: days before and after the partition that a metric reads. A day that looks ahead is
+            measured once more when the next one comes.
         health: how the devices of a feed are judged by day.
         sources: standards and papers with edition, for feeds and metrics alike.
         wire: what a source of a format ("gbfs") or of one type of it ("ngsi/ParkingSpot") need not say in citylake.toml:
@@ -103,6 +104,7 @@ class Contract:
     retention_days: int | None = None
     period: Literal["day", "month"] = "day"
     lookback_days: int = 0
+    lookahead_days: int = 0
     described: Described | None = None
     health: Health | None = None
     sources: tuple[str, ...] = field(default=())
@@ -164,9 +166,9 @@ class Contract:
         return [partition.replace(day=n + 1) for n in range(monthrange(partition.year, partition.month)[1])]
 
     def reads(self, partitions: Iterable[date]) -> list[date]:
-        """The days that partitions are made of, those they look back to included, sorted."""
-        back = range(self.lookback_days + 1)
-        return sorted({d - timedelta(days=k) for p in partitions for d in self.days_of(p) for k in back})
+        """The days that partitions are made of, those they look back and ahead to included, sorted."""
+        around = range(-self.lookback_days, self.lookahead_days + 1)
+        return sorted({d + timedelta(days=k) for p in partitions for d in self.days_of(p) for k in around})
 
     def starts_at(self) -> pl.Expr:
         """The instant at which a row's interval begins; for point events, the event time.

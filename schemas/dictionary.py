@@ -113,6 +113,7 @@ def _facts(contract: Contract) -> list[tuple[str, str]]:
         facts.append(("retention", f"{contract.retention_days} days" if contract.retention_days else "kept without limit"))
     facts.append(("partition", "a month, under its first day" if contract.period == "month" else ""))
     facts.append(("reads back", f"{contract.lookback_days} days before its own" if contract.lookback_days else ""))
+    facts.append(("reads ahead", f"{contract.lookahead_days} days after its own" if contract.lookahead_days else ""))
     return facts
 
 

@@ -49,6 +49,7 @@ def project(contract: Contract) -> dict[str, Any]:
             futureToleranceSeconds=contract.future_tolerance.total_seconds() if contract.event_time else None,
             period=contract.period if contract.period != "day" else None,
             lookbackDays=contract.lookback_days or None,
+            lookaheadDays=contract.lookahead_days or None,
             sources=list(contract.sources) or None,
         ),
     }

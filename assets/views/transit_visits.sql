@@ -1,5 +1,5 @@
 -- Each stop of each trip around a day: when it was due, when a vehicle left it (the last one: came to it), and how late.
--- A day sees its own observations and those of the day before.
+-- A day sees its own observations and those of its neighbours, so that both sides of midnight say the same of a visit.
 WITH
 said AS (
     SELECT
@@ -17,7 +17,7 @@ said AS (
         epoch_us(v.observed_at) AS at_us,
         CAST(v.local_time AS DATE) AS local_date
     FROM refined.transit_vehicles AS v
-    JOIN days AS d ON v.event_date BETWEEN d.event_date - 1 AND d.event_date
+    JOIN days AS d ON v.event_date BETWEEN d.event_date - 1 AND d.event_date + 1
     WHERE v.trip_id IS NOT NULL AND (v.stop_id IS NOT NULL OR v.stop_sequence IS NOT NULL)
 ),
 timetable AS MATERIALIZED (

@@ -58,6 +58,7 @@ CONTRACT = Contract(
     ),
     key=("route_id", "direction", "stop_id", "bin_at"),
     lookback_days=1,
+    lookahead_days=1,
     table_rules=(
         TableRule(
             "null_has_reason",

@@ -15,8 +15,9 @@ CONTRACT = Contract(
         "last position with the stop ahead and the first with a later one ahead, half way, if they are at most "
         "transit_gap_max_s apart. So positions need a trip and a stop or its number; places alone do not tell. A visit is of "
         "the day on which it was made and of the hour for which it was planned (within that day); one that was not seen is of "
-        "the day and hour for which it was planned, so a stop planned before midnight and left after it may stand as unseen on "
-        "the day before. Timepoints are the stops whose times the timetable calls exact, all timed ones where it does not say. "
+        "the day and hour for which it was planned. A day looks one day ahead, so that a visit around midnight is of one day "
+        "and not of both or none; it is measured once more when the next day comes. Timepoints are the stops whose times the "
+        "timetable calls exact, all timed ones where it does not say. "
         "Trips that no timetable knows count where the feed gives their delay; else no_schedule."
     ),
     columns=(
@@ -43,6 +44,7 @@ CONTRACT = Contract(
     ),
     key=("route_id", "direction", "bin_at"),
     lookback_days=1,
+    lookahead_days=1,
     table_rules=(
         TableRule(
             "null_has_reason",
