@@ -7,70 +7,35 @@ import gzip
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from pipelines.simulator.slots import Slots
 
 BAD_UTF8 = "\ue0ff"
 """Stands for two bytes that are no UTF-8 until a file is written; a text cannot hold them."""
 
 
 @dataclass
-class Outbox:
-    """A folder of files, one per `slot_s` seconds of receipt. A file's time of change is its time of delivery.
+class Outbox(Slots):
+    """A folder of files, one a slot, of rows with `line` (text with its newline), or for Parquet with any columns.
 
     Attributes:
-        delivery_s: seconds from the end of a slot to the delivery of its file; no clock in the feed runs further ahead.
         every_gzip: every n-th file is gzipped; 0 for none.
         ragged: share of the files without a final newline, and of those with a header that begin with a byte order mark.
         rng: decides which files are ragged.
     """
 
-    folder: Path
-    suffix: str
-    slot_s: int
-    delivery_s: int
     rng: np.random.Generator
     header: str = ""
     every_gzip: int = 0
     ragged: float = 0.0
-    lines: int = 0
-    files: int = 0
-    bytes: int = 0
     marks: dict[str, int] = field(default_factory=lambda: {"no_final_newline": 0, "byte_order_mark": 0, "gzip": 0})
-    waiting: list[pl.DataFrame] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-    def add(self, lines: pl.DataFrame) -> None:
-        """Take rows with `received_s` (epoch seconds) and `line` (text with its newline), or for Parquet any columns."""
-        self.waiting.append(lines)
-
-    def send(self, start: int, end: int) -> None:
-        """Write what was received from start up to end, slot by slot; keep the rest."""
-        if not self.waiting:
-            return
-        held = pl.concat(self.waiting)
-        due = held.filter(pl.col("received_s") < end).sort("received_s", maintain_order=True)
-        self.waiting = [held.filter(pl.col("received_s") >= end)]
-        edges = np.arange(start, end + self.slot_s, self.slot_s)
-        cuts = np.searchsorted(due["received_s"].to_numpy(), edges)
-        cuts[0], cuts[-1] = 0, due.height
-        for slot, (low, high) in enumerate(pairwise(cuts)):
-            if high > low:
-                self._write(int(edges[slot]), min(int(edges[slot + 1]), end), due[int(low) : int(high)])
-
-    def close(self, end: int) -> None:
-        """Write all that is still waiting as the last file."""
-        if self.waiting and (last := pl.concat(self.waiting)).height:
-            self.waiting = []
-            last = last.sort("received_s", maintain_order=True)
-            self._write(end, max(end, int(last["received_s"][-1])), last)
-
-    def _write(self, start: int, end: int, rows: pl.DataFrame) -> None:
+    def write(self, start: int, end: int, rows: pl.DataFrame) -> None:
+        """Write a slot's lines."""
         path = self.folder / f"{datetime.fromtimestamp(start, UTC):%Y-%m-%dT%H%MZ}{self.suffix}"
         self.files += 1
         if self.suffix.endswith(".parquet"):
