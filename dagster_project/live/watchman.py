@@ -141,10 +141,7 @@ class Watchman:
             feed, visible = self._waiting.popleft()
             fresh.setdefault(feed, []).extend(visible)
         for feed, uris in fresh.items():
-            try:
-                alarms.landed(feed, uris)
-            except Exception as error:  # a file that cannot be read costs its own rows
-                self._tell(_said(error))
+            self._take(alarms, feed, uris)
         if not self._due:
             self._due = alarms.evaluate(self._clock(), is_last)
         if self._due:
@@ -155,6 +152,17 @@ class Watchman:
             self._recent.extend(shown(row) for row in written)
             for courier in self._couriers:
                 courier.kick()
+
+    def _take(self, alarms: "Alarms", feed: str, uris: list[str]) -> None:
+        """Give the engine what landed. A file that cannot be read costs its own rows, not those that came with it."""
+        try:
+            alarms.landed(feed, uris)
+        except Exception as error:
+            if len(uris) == 1:
+                self._tell(_said(error))
+                return
+            for uri in uris:
+                self._take(alarms, feed, [uri])
 
     def _tell(self, text: str) -> None:
         if text != self.says and self._listener:

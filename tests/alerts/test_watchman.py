@@ -123,9 +123,10 @@ def test_a_lake_that_is_away_is_waited_for(beside: Beside, monkeypatch) -> None:
 
 
 def test_a_file_that_is_gone_costs_only_its_own_rows(beside: Beside) -> None:
+    now = datetime.now(UTC)
+    uris = beside.place.land("emergency_calls", [call("I1", now - timedelta(seconds=200))], now, seen=False)
     beside.watchman.start()
-    beside.watchman.landed(done(["no/such/file.parquet"]))
-    beside.commit("I1", 200)
+    beside.watchman.landed(done(["no/such/file.parquet", *uris]))
     until(lambda: beside.watchman.raised)
     beside.watchman.stop()
     assert "no/such/file.parquet" in beside.said[0]
