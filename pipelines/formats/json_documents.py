@@ -57,6 +57,11 @@ def pointer(*keys: str) -> str:
     return "".join("/" + k.replace("~", "~0").replace("/", "~1") for k in keys)
 
 
+def literal(text: str) -> str:
+    """A text as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def entities(documents: Lines, pointers: Sequence[str] = ("",), marks: Mapping[str, str] | None = None) -> Entities:
     """Split documents into their rows.
 
@@ -105,7 +110,7 @@ def values(table: pl.DataFrame, wanted: Mapping[str, Sequence[str]]) -> pl.DataF
         return pl.DataFrame({w: pl.Series([None] * table.height, dtype=pl.String) for w in wanted})
     with cursor() as engine:
         engine.register("entities", table.select("line").to_arrow())
-        listed = ", ".join(map(_literal, asked))
+        listed = ", ".join(map(literal, asked))
         read = engine.sql(f"SELECT json_extract_string(line, [{listed}]) AS v FROM entities").pl()
     at = {p: pl.col("v").list.get(i, null_on_oob=True) for i, p in enumerate(asked)}
     return read.select(pl.coalesce([at[p] for p in pointers]).alias(w) for w, pointers in wanted.items())
@@ -115,7 +120,7 @@ def types(table: pl.DataFrame, pointers: Sequence[str]) -> pl.DataFrame:
     """The JSON type of each pointer's value, a column each: OBJECT, ARRAY, VARCHAR, BOOLEAN, NULL, ...; null where absent."""
     with cursor() as engine:
         engine.register("entities", table.select("line").to_arrow())
-        asked = ", ".join(map(_literal, pointers))
+        asked = ", ".join(map(literal, pointers))
         read = engine.sql(f"SELECT json_type(line, [{asked}]) AS v FROM entities").pl()
     return read.select(pl.col("v").list.get(i, null_on_oob=True).alias(p) for i, p in enumerate(pointers))
 
@@ -184,11 +189,11 @@ def _listed(
         kind = kinds[p or "$"]
         marked = f"{kinds[marks[p]]} IS NOT NULL AND " if p in marks else ""
         picks.append(f"WHEN {marked}{kind} = 'ARRAY' THEN {2 * i} WHEN {marked}{kind} = 'OBJECT' THEN {2 * i + 1}")
-        one = f"[json_extract(line, {_literal(p or '$')})]"
-        lists.append(f"WHEN {2 * i} THEN json_extract(line, {_literal(_path(p))}) WHEN {2 * i + 1} THEN {one}")
+        one = f"[json_extract(line, {literal(p or '$')})]"
+        lists.append(f"WHEN {2 * i} THEN json_extract(line, {literal(_path(p))}) WHEN {2 * i + 1} THEN {one}")
     # a document that is a bare value is a row that is no object
     last = f"ELSE {2 * pointers.index('') + 1}" if "" in pointers else ""
-    listed = ", ".join(map(_literal, asked))
+    listed = ", ".join(map(literal, asked))
     typed = f"SELECT document, line, json_type(line, [{listed}]) AS kinds FROM documents"
     picked = f"SELECT document, line, CASE {' '.join(picks)} {last} END AS picked FROM ({typed})"
     found = engine.sql(f"SELECT document, CASE picked {' '.join(lists)} END AS line FROM ({picked})").pl()
@@ -221,10 +226,6 @@ def _refusal(
             "expected": pl.Series([expected] * size, dtype=pl.String),
         }
     )
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _text(document: bytes, encoding: str) -> str | None:

@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from pipelines.engine import cursor
 from pipelines.formats.decoded import Decoded, faults
+from pipelines.formats.json_documents import MAX_DEPTH, literal, pointer, too_deep, values
 from pipelines.formats.lines import Lines
 from pipelines.sources.source import EPOCHS, Source
 from schemas.contract import Contract
 from schemas.rejection import Code
 
-MAX_DEPTH = 1000
 INTEGERS, NUMBERS = ("UBIGINT", "BIGINT"), ("UBIGINT", "BIGINT", "DOUBLE")
 ANY = ("VARCHAR", "BOOLEAN", "OBJECT", "ARRAY", *NUMBERS)
 FITTING = {pl.Int64(): INTEGERS, pl.Float64(): NUMBERS, pl.String(): ANY}
@@ -74,7 +74,7 @@ def _guesses(lines: Lines) -> Iterator[np.ndarray]:
     cut = (raw[starts] != 0x7B) | (raw[ends - 1] != 0x7D)
     if cut.any():
         yield cut
-    if lines.is_utf8 and not _depth_over(lines, MAX_DEPTH).any():
+    if lines.is_utf8 and not too_deep(lines).any():
         with cursor() as engine:
             engine.register("lines", pa.table({"line": lines.documents()}))
             odd = ~engine.sql("SELECT json_valid(line) AS ok FROM lines").pl()["ok"].to_numpy() | cut
@@ -128,7 +128,7 @@ def _triage(lines: Lines, positions: pl.Series, types: dict[str, pl.DataType], w
     """Refuse what is no object; parse strictly what fits; read the rest as text."""
     table = pl.DataFrame({"_position": positions, "line": lines.texts()})
     no_text = table["line"].is_null()
-    deep = pl.Series(_depth_over(lines, MAX_DEPTH))
+    deep = pl.Series(too_deep(lines))
     found = [
         faults(table["_position"].filter(no_text), Code.NOT_UTF8, "UTF-8 text"),
         faults(table["_position"].filter(~no_text & deep), Code.OVER_LIMIT, f"at most {MAX_DEPTH} levels of nesting"),
@@ -152,29 +152,13 @@ def _triage(lines: Lines, positions: pl.Series, types: dict[str, pl.DataType], w
         else:
             frames.append(strict)
         if not fits.all():
-            frames.append(_as_text(engine, table.filter(~fits), types, ways))
+            frames.append(_as_text(table.filter(~fits), types, ways))
     return Decoded(tuple(frames), pl.concat(found).sort("_position"), lines.payloads)
 
 
 def _strict_lines(table: pl.DataFrame, types: dict[str, pl.DataType], ways: Paths) -> pl.DataFrame | None:
     joined = table["line"].str.join("\n").item() if table.height else ""
     return _strict(joined.encode(), table["_position"], types, ways)
-
-
-def _depth_over(lines: Lines, limit: int) -> np.ndarray:
-    """Whether a line nests deeper than `limit`; brackets inside texts count, which only errs on monsters."""
-    starts, ends = lines.bounds
-    raw = np.frombuffer(lines.data, np.uint8)
-    deep = np.zeros(starts.size, bool)
-    for index in np.flatnonzero(ends - starts > 2 * limit):  # a shorter line cannot open and close so many
-        line = raw[starts[index] : ends[index]]
-        step = ((line == 0x5B) | (line == 0x7B)).astype(np.int32) - ((line == 0x5D) | (line == 0x7D))
-        deep[index] = np.cumsum(step).max() > limit
-    return deep
-
-
-def _pointer(way: tuple[str, ...]) -> str:
-    return "'/" + "/".join(k.replace("~", "~0").replace("/", "~1").replace("'", "''") for k in way) + "'"
 
 
 def _is_object(engine: duckdb.DuckDBPyConnection, table: pl.DataFrame) -> pl.Series:
@@ -189,7 +173,7 @@ def _fits(engine: duckdb.DuckDBPyConnection, table: pl.DataFrame, types: dict[st
     engine.register("lines", table.to_arrow())
     asked = list(types)
     parents = sorted({ways[w][:i] for w in asked for i in range(1, len(ways[w]))})
-    pointers = ", ".join([_pointer(ways[w]) for w in asked] + [_pointer(p) for p in parents])
+    pointers = ", ".join(literal(pointer(*way)) for way in [*(ways[w] for w in asked), *parents])
     wanted = [FITTING[types[w]] for w in asked] + [("OBJECT",)] * len(parents)
     tests = " AND ".join(
         f"coalesce(t[{i}] IN ('NULL', {', '.join(repr(n) for n in names)}), true)" for i, names in enumerate(wanted, 1)
@@ -197,9 +181,5 @@ def _fits(engine: duckdb.DuckDBPyConnection, table: pl.DataFrame, types: dict[st
     return engine.sql(f"SELECT {tests} AS ok FROM (SELECT json_type(line, [{pointers}]) AS t FROM lines)").pl()["ok"]
 
 
-def _as_text(engine: duckdb.DuckDBPyConnection, table: pl.DataFrame, types: dict[str, pl.DataType], ways: Paths) -> pl.DataFrame:
-    engine.register("lines", table.to_arrow())
-    asked = list(types)
-    pointers = ", ".join(_pointer(ways[w]) for w in asked)
-    read = engine.sql(f"SELECT _position, json_extract_string(line, [{pointers}]) AS v FROM lines").pl()
-    return read.select(*(pl.col("v").list.get(i, null_on_oob=True).alias(w) for i, w in enumerate(asked)), "_position")
+def _as_text(table: pl.DataFrame, types: dict[str, pl.DataType], ways: Paths) -> pl.DataFrame:
+    return values(table, {w: (pointer(*ways[w]),) for w in types}).with_columns(table["_position"])

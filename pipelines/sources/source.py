@@ -103,6 +103,11 @@ class Source:
         return tuple(w for w in self.wire_names if TOPIC.fullmatch(w)) if self.live is not None else ()
 
     @property
+    def document_names(self) -> list[str]:
+        """The wire names that documents themselves must fill: all but what landing tells."""
+        return [n for n in self.wire_names if n not in TOLD and n not in self.topic_names]
+
+    @property
     def wire_names(self) -> tuple[str, ...]:
         """Every incoming name that the fields and the row filter ask for, once each, in order."""
         filtered = pl.sql_expr(self.where).meta.root_names() if self.where else []

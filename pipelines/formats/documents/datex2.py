@@ -19,7 +19,7 @@ from pipelines.formats.datex2_sites import DATA, DEFAULTS, ENVELOPES, PUBLICATIO
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
 from pipelines.formats.xml_documents import Malformed, elements
-from pipelines.sources.source import TOLD, Source
+from pipelines.sources.source import Source
 from schemas.conform import no_faults
 from schemas.contract import Contract
 from schemas.rejection import Code
@@ -27,7 +27,7 @@ from schemas.rejection import Code
 
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
     """Rows of each document; what is no measured data is one fault that says what it is instead."""
-    names = [n for n in source.wire_names if n not in TOLD and n not in source.topic_names]
+    names = source.document_names
     rows, document_of, refused = Rows(), list[int](), list[tuple[int, str, str | None]]()
     # sites come one by one: lxml has no other way to read what is larger than a tree of it should be
     for number, document in enumerate(documents.raw()):

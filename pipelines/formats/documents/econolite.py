@@ -15,7 +15,7 @@ import polars as pl
 
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
-from pipelines.sources.source import TOLD, Source
+from pipelines.sources.source import Source
 from schemas.conform import no_faults
 from schemas.contract import Contract
 from schemas.rejection import Code
@@ -62,10 +62,10 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
         "Timestamp": lambda: pl.Series(begins[of_kept] + records["tenths"].astype(np.int64) * 100_000).cast(pl.Datetime("us")),
     }
     columns = {"_position": pl.Series(first[of_kept] + within, dtype=pl.Int64)}
-    for name in source.wire_names:
+    for name in source.document_names:
         if name in told:
             columns[name] = told[name]()
-        elif name not in TOLD and name not in source.topic_names:
+        else:
             columns[name] = pl.Series([log.header.get(name) for log in logs], dtype=pl.String).gather(of_kept)
     broken = [_fault(first[i], log) for i, log in enumerate(logs) if log.fault or log.rest]
 

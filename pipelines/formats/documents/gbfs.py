@@ -10,7 +10,7 @@ from pipelines.formats import json_documents
 from pipelines.formats.decoded import Decoded
 from pipelines.formats.json_documents import pointer
 from pipelines.formats.lines import Lines
-from pipelines.sources.source import TOLD, Source
+from pipelines.sources.source import Source
 from schemas.contract import Contract
 
 ROWS = "/data/stations"
@@ -26,7 +26,7 @@ YEAR_10000_S = 253_402_300_800
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:
     """A row per station of each document, with what its envelope says of all of them."""
     stations = json_documents.entities(documents, (ROWS,))
-    names = [n for n in source.wire_names if n not in TOLD and n not in source.topic_names]
+    names = source.document_names
     own = json_documents.values(stations.table, {n: _places(n) for n in names if n not in ENVELOPE})
     told = json_documents.values(stations.whole, {n: (pointer(n),) for n in names if n in ENVELOPE})
     told = pl.concat([stations.whole.select("document"), told], how="horizontal")

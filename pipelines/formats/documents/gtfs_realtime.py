@@ -27,7 +27,7 @@ YEAR_10000_S = 2.53e11
 
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:
     """The entities of the documents; an empty message has none."""
-    wanted = tuple(w for w in dict.fromkeys([*STAMPS, TRIP, *source.wire_names]) if w not in TOLD)
+    wanted = tuple(w for w in dict.fromkeys([*STAMPS, TRIP, *source.document_names]) if w not in TOLD)
     is_json = _is_json(documents)
     parts: list[tuple[np.ndarray, Rows]] = []
     for chosen, rows in ((is_json, gtfs_realtime_json.rows), (~is_json, gtfs_realtime_protobuf.rows)):

@@ -14,7 +14,7 @@ from lxml import etree
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
 from pipelines.formats.xml_documents import Malformed, elements, text_of
-from pipelines.sources.source import TOLD, Source
+from pipelines.sources.source import Source
 from schemas.conform import no_faults
 from schemas.contract import Contract
 from schemas.rejection import Code
@@ -26,7 +26,7 @@ MONTH_FIRST = r"^\s*(\d{1,2})[-/](\d{1,2})[-/](\d{4})[ T](\d{1,2}):(\d{1,2}):(\d
 
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
     """A row per Event; a document that is not well-formed, or is another one, is one malformed row."""
-    names = [n for n in source.wire_names if n not in TOLD and n not in source.topic_names]
+    names = source.document_names
     raw = documents.raw()
     frames: list[pl.DataFrame] = []
     found = [no_faults()]

@@ -13,7 +13,7 @@ from pipelines.formats import json_documents
 from pipelines.formats.decoded import Decoded
 from pipelines.formats.json_documents import pointer
 from pipelines.formats.lines import Lines
-from pipelines.sources.source import TOLD, Source
+from pipelines.sources.source import Source
 from schemas.contract import Contract
 
 MARKS = {"/data/features": "/subscriptionId", "/data": "/subscriptionId", "/entities": "/actionType"}
@@ -35,7 +35,7 @@ NULL_IN_LD = "urn:ngsi-ld:null"
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
     """A row per entity."""
     entities = json_documents.entities(documents, ("/data/features", "/data", "/features", "/entities", ""), MARKS)
-    names = [n for n in source.wire_names if n not in TOLD and n not in source.topic_names]
+    names = source.document_names
     frames = [table.select("_position").hstack(_read(table, under, names)) for table, under in _features_apart(entities.table)]
     return Decoded(tuple(frames), entities.faults, entities.payloads, entities.documents)
 

@@ -14,7 +14,7 @@ from pipelines.formats import json_documents
 from pipelines.formats.decoded import Decoded
 from pipelines.formats.json_documents import pointer
 from pipelines.formats.lines import Lines
-from pipelines.sources.source import TOLD, Source
+from pipelines.sources.source import Source
 from schemas.contract import Contract
 from schemas.units import CONVERSIONS, accepted, called
 
@@ -28,7 +28,7 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     """A row per Observation."""
     # an Observation has no `value`, so that an object or array of that name is the envelope's
     found = json_documents.entities(documents, ("/value", ""))
-    names = [n for n in source.wire_names if n not in TOLD and n not in source.topic_names]
+    names = source.document_names
     wanted: dict[str, tuple[str, ...]] = {n: (_place(n),) for n in names}
     wanted |= {"unit symbol": (f"{UNIT}symbol",), "unit name": (f"{UNIT}name",), "unit definition": (f"{UNIT}definition",)}
     wanted["link"] = (pointer("Datastream@iot.navigationLink"), pointer("Datastream", "@iot.selfLink"))
