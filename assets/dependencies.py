@@ -13,7 +13,7 @@ from importlib.resources import files
 import sqlglot
 from sqlglot import exp
 
-from assets import health
+from assets import health, reference_days
 from schemas.errors import CitylakeError
 
 LEDGER = "ledger"
@@ -67,7 +67,7 @@ def query(folder: str, name: str) -> Query:
     """The SQL file `assets/<folder>/<name>.sql`, or where there is none the view that contracts make, parsed."""
     where = f"assets/{folder}/{name}.sql"
     place = files("assets") / folder / f"{name}.sql"
-    made = health.view(name) if folder == "views" and not place.is_file() else None
+    made = health.view(name) or reference_days.view(name) if folder == "views" and not place.is_file() else None
     if made is None and not place.is_file():
         raise CitylakeError(
             where, "there is no such file", "write it: one SELECT that returns the contract's columns and event_date"

@@ -13,7 +13,7 @@ import polars as pl
 from assets.duck import literal
 from assets.forensic_refused import Refused
 from assets.forensic_verdicts import Finding, lasting
-from assets.health import BY_DAY
+from assets.reference_days import BY_DAY
 from schemas.contract import Contract
 from schemas.rejection import Code
 

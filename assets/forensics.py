@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from assets import health
 from assets.forensic_clocks import clocks
 from assets.forensic_lines import line
 from assets.forensic_refused import Refused, refused_rows
 from assets.forensic_times import times
 from assets.forensic_units import units
 from assets.forensic_verdicts import Finding
+from assets.reference_days import BY_DAY, by_day
 from assets.relations import connect, inputs, thresholds
 from schemas import registry
 from schemas.city import City
@@ -77,7 +77,7 @@ def _judged(lake: Lake, city: City, contract: Contract, limits: dict[str, float]
     tables = [f"refined.{contract.name}", f"reference.{described.table}"]
     con = connect(lake, city, out.days, inputs(lake, tables, out.days))
     try:
-        con.execute(f"CREATE VIEW views.{described.table}{health.BY_DAY} AS {health.by_day(described.table)}")
+        con.execute(f"CREATE VIEW views.{described.table}{BY_DAY} AS {by_day(described.table)}")
         told = con.sql(
             f"SELECT {described.on} FROM refined.{contract.name} UNION SELECT {described.on} FROM reference.{described.table}"
         )

@@ -6,6 +6,7 @@ What is made of the rows is in the metric's SQL; no feed is named here.
 import re
 from dataclasses import astuple
 
+from assets.reference_days import BY_DAY
 from schemas import registry
 from schemas.contract import Contract
 from schemas.health import Health
@@ -16,8 +17,6 @@ STATISTICS = (
 )  # fmt: skip
 """What a feed's tests may ask of a device, in the order of the macro's arguments."""
 
-BY_DAY = "_by_day"
-
 
 def judged() -> dict[str, tuple[Contract, Health]]:
     """The feeds that say how their devices are judged, by name."""
@@ -27,8 +26,7 @@ def judged() -> dict[str, tuple[Contract, Health]]:
 def view(name: str) -> str | None:
     """The SQL of a view that is made from contracts, by its name without `views.`; None where there is no such view.
 
-    `health_rows` are all rows to judge, `health_of_<feed>` those of one feed, `health_devices` the devices known by day,
-    `<reference table>_by_day` the row of each thing that holds when a day starts.
+    `health_rows` are all rows to judge, `health_of_<feed>` those of one feed, `health_devices` the devices known by day.
     """
     feeds = judged()
     if name == "health_rows":
@@ -37,8 +35,6 @@ def view(name: str) -> str | None:
         return "\nUNION ALL\n".join(_devices(c) for c, _ in feeds.values() if _known(c))
     if (feed := name.removeprefix("health_of_")) in feeds:
         return _rows(*feeds[feed])
-    if (table := name.removesuffix(BY_DAY)) != name and "valid_from" in getattr(registry.references().get(table), "key", ()):
-        return by_day(table)
     return None
 
 
@@ -135,16 +131,3 @@ SELECT
     * EXCLUDE (holds_us, day_ends_us, break_us, gap_us)
     REPLACE (least({lasts}, holds_us) / 1e6 AS observed_s, {spoken_s if has_breaks else "judged_s"} AS judged_s)
 FROM timed"""
-
-
-def by_day(name: str) -> str:
-    """The rows of a slowly changing table that hold when a day starts; before the first row of a thing, its first."""
-    table = registry.references()[name]
-    of = ", ".join(f"r.{k}" for k in table.key if k != "valid_from")
-    return f"""SELECT d.event_date, r.*, min(r.valid_from) OVER (PARTITION BY d.event_date, {of}) < d.ends_at AS is_installed
-FROM reference.{table.name} AS r
-CROSS JOIN days AS d
-QUALIFY row_number() OVER (
-    PARTITION BY d.event_date, {of}
-    ORDER BY r.valid_from <= d.starts_at DESC, abs(us_between(r.valid_from, d.starts_at))
-) = 1"""
