@@ -31,14 +31,18 @@ CREATE MACRO level_of_service(density) AS
 -- Whether what was observed in a bin carries its ratios.
 CREATE MACRO is_carried(n, coverage_share) AS n > 0 AND coverage_share >= threshold('coverage_min_share');
 
--- The first reason that leaves ratios of traffic empty.
-CREATE MACRO traffic_null_reason(n, coverage_share, volume_veh, space_kmh) AS
+-- Why a bin has no ratio, before a metric's own reasons: nothing is known of it, or too little.
+CREATE MACRO coverage_reason(is_known, coverage_share) AS
     CASE
-        WHEN n = 0 THEN 'no_data'
+        WHEN is_known IS NOT TRUE THEN 'no_data'
         WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-        WHEN volume_veh IS NULL THEN 'no_count'
-        WHEN space_kmh IS NULL THEN 'no_speed'
     END;
+
+-- The first reason that leaves ratios of traffic empty.
+CREATE MACRO traffic_null_reason(n, coverage_share, volume_veh, space_kmh) AS coalesce(
+    coverage_reason(n > 0, coverage_share),
+    CASE WHEN volume_veh IS NULL THEN 'no_count' WHEN space_kmh IS NULL THEN 'no_speed' END
+);
 
 -- Ratios of traffic at a detector from the parts of its bin, to be unnested; where they are not carried all are empty.
 CREATE MACRO traffic_ratios(is_carried, seconds, volume_veh, space_kmh, time_kmh, occupancy, lanes, effective_length_m) AS {
@@ -69,3 +73,9 @@ CREATE MACRO relative_drop(upstream, downstream) AS (upstream - downstream) / nu
 CREATE MACRO is_tentative(upstream, downstream, t1, t2, t3) AS
     upstream - downstream >= t1 AND relative_drop(upstream, downstream) >= t2 AND downstream <= t3;
 CREATE MACRO is_lasting(upstream, downstream, t2) AS coalesce(relative_drop(upstream, downstream) >= t2, false);
+
+-- Hours (from 0) into which a spell of a day reaches, both in microseconds since the day began; and what of it is in one of them.
+CREATE MACRO hours_of_spell(from_us, until_us) AS range(from_us // 3600000000, (until_us - 1) // 3600000000 + 1);
+
+CREATE MACRO us_in_hour(from_us, until_us, hour) AS
+    least(until_us, (hour + 1) * 3600000000) - greatest(from_us, hour * 3600000000);

@@ -60,14 +60,15 @@ observed AS (
 judged AS (
     SELECT
         *,
-        CASE
-            WHEN coverage_share = 0 THEN 'no_data'
-            WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-            WHEN vehicles_known_min = 0 THEN 'no_count'
-            WHEN renting_min = 0 THEN 'out_of_service'
-            WHEN docks_known_min = 0 THEN 'no_docks'
-            WHEN returning_min = 0 THEN 'out_of_service'
-        END AS null_reason,
+        coalesce(
+            coverage_reason(coverage_share > 0, coverage_share),
+            CASE
+                WHEN vehicles_known_min = 0 THEN 'no_count'
+                WHEN renting_min = 0 THEN 'out_of_service'
+                WHEN docks_known_min = 0 THEN 'no_docks'
+                WHEN returning_min = 0 THEN 'out_of_service'
+            END
+        ) AS null_reason,
         coverage_share >= threshold('coverage_min_share') AS is_carried
     FROM observed
 )

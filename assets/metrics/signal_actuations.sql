@@ -41,9 +41,6 @@ counted AS (
 )
 SELECT
     * EXCLUDE (seconds),
-    CASE
-        WHEN actuations IS NULL THEN 'no_data'
-        WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-    END AS null_reason,
+    coverage_reason(actuations IS NOT NULL, coverage_share) AS null_reason,
     CASE WHEN null_reason IS NULL THEN actuations * 3600 / seconds END AS actuations_per_h
 FROM counted

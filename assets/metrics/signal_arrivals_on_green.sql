@@ -90,12 +90,10 @@ judged AS (
     SELECT
         * EXCLUDE (is_heard),
         green_arrivals + yellow_arrivals + red_arrivals AS known_arrivals,
-        CASE
-            WHEN is_heard IS NOT TRUE THEN 'no_data'
-            WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-            WHEN arrivals = 0 THEN 'no_arrival'
-            WHEN known_arrivals = 0 THEN 'no_cycle'
-        END AS null_reason
+        coalesce(
+            coverage_reason(is_heard, coverage_share),
+            CASE WHEN arrivals = 0 THEN 'no_arrival' WHEN known_arrivals = 0 THEN 'no_cycle' END
+        ) AS null_reason
     FROM counted
 )
 SELECT

@@ -134,11 +134,7 @@ counted AS (
 judged AS (
     SELECT
         * EXCLUDE (is_heard),
-        CASE
-            WHEN is_heard IS NOT TRUE THEN 'no_data'
-            WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-            WHEN waits = 0 THEN 'no_call'
-        END AS null_reason
+        coalesce(coverage_reason(is_heard, coverage_share), CASE WHEN waits = 0 THEN 'no_call' END) AS null_reason
     FROM counted
 )
 SELECT

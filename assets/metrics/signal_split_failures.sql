@@ -173,11 +173,7 @@ counted AS (
 judged AS (
     SELECT
         * EXCLUDE (is_heard),
-        CASE
-            WHEN is_heard IS NOT TRUE THEN 'no_data'
-            WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-            WHEN cycles = 0 THEN 'no_cycle'
-        END AS null_reason
+        coalesce(coverage_reason(is_heard, coverage_share), CASE WHEN cycles = 0 THEN 'no_cycle' END) AS null_reason
     FROM counted
 )
 SELECT

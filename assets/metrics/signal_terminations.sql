@@ -47,11 +47,7 @@ judged AS (
     SELECT
         * EXCLUDE (is_heard),
         gap_outs + max_outs + force_offs AS terminations,
-        CASE
-            WHEN is_heard IS NOT TRUE THEN 'no_data'
-            WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-            WHEN terminations = 0 THEN 'no_cycle'
-        END AS null_reason
+        coalesce(coverage_reason(is_heard, coverage_share), CASE WHEN terminations = 0 THEN 'no_cycle' END) AS null_reason
     FROM counted
 )
 SELECT

@@ -74,13 +74,14 @@ judged AS (
         h.local_time,
         CAST(p.healthy_n AS DOUBLE) / nullif(p.judged_n, 0) AS health_share,
         -- The first reason that applies. One headway has no spread.
-        CASE
-            WHEN p.visits_n = 0 THEN 'no_data'
-            WHEN p.coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-            WHEN p.timed_n = 0 THEN 'no_schedule'
-            WHEN coalesce(p.headway_sum_s, 0) = 0 OR coalesce(p.scheduled_headway_sum_s, 0) = 0 OR p.deviation_n < 2 THEN 'too_few'
-        END AS null_reason,
-        p.visits_n > 0 AND p.coverage_share >= threshold('coverage_min_share') AS is_carried,
+        coalesce(
+            coverage_reason(p.visits_n > 0, p.coverage_share),
+            CASE
+                WHEN p.timed_n = 0 THEN 'no_schedule'
+                WHEN coalesce(p.headway_sum_s, 0) = 0 OR coalesce(p.scheduled_headway_sum_s, 0) = 0 OR p.deviation_n < 2 THEN 'too_few'
+            END
+        ) AS null_reason,
+        is_carried(p.visits_n, p.coverage_share) AS is_carried,
         -- Nothing that rounding left of a spread of 0 becomes a number.
         p.deviation_sum_s / nullif(p.deviation_n, 0) AS deviation_mean_s,
         greatest(p.deviation_square_sum_s2 / nullif(p.deviation_n, 0) - deviation_mean_s * deviation_mean_s, 0) AS spread_s2

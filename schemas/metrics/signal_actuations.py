@@ -4,6 +4,23 @@ from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
 from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio
 
+PHASE = Column("phase", "int", "phase", nullable=False, minimum=0)
+
+
+def of_controller(part: Column) -> tuple[Column, ...]:
+    """What every measure of a part of a controller (a detector, a phase) in a bin begins with."""
+    return (
+        Column("controller_id", "string", "controller", nullable=False, pattern=IDENTIFIER),
+        part,
+        BIN_AT,
+        LOCAL_TIME,
+        Column("district", "string", "district, from reference/signal_controllers", nullable=False),
+        N,
+        COVERAGE,
+        HEALTH,
+    )
+
+
 CONTRACT = Contract(
     name="signal_actuations",
     layer="metric",
@@ -17,14 +34,7 @@ CONTRACT = Contract(
         "Nothing heard in the bin: counts are empty, not 0; below coverage_min_share ratios are empty and counts stay."
     ),
     columns=(
-        Column("controller_id", "string", "controller", nullable=False, pattern=IDENTIFIER),
-        Column("detector", "int", "detector channel", nullable=False, minimum=0),
-        BIN_AT,
-        LOCAL_TIME,
-        Column("district", "string", "district, from reference/signal_controllers", nullable=False),
-        N,
-        COVERAGE,
-        HEALTH,
+        *of_controller(Column("detector", "int", "detector channel", nullable=False, minimum=0)),
         count("actuations", "times the detector was switched on", "events of code 82"),
         ratio("actuations_per_h", "rate of actuations", "1/h", "actuations * 3600 / seconds of the bin"),
         NULL_REASON,

@@ -1,8 +1,8 @@
 """The light that vehicles met which arrived at a signal, by phase in 15-minute bins. Their wait is not told by detectors."""
 
-from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio
+from schemas.measure import NULL_REASON, count, ratio
+from schemas.metrics.signal_actuations import PHASE, of_controller
 
 CONTRACT = Contract(
     name="signal_arrivals_on_green",
@@ -19,14 +19,7 @@ CONTRACT = Contract(
         "and left out of the share. Coverage is as in signal_actuations."
     ),
     columns=(
-        Column("controller_id", "string", "controller", nullable=False, pattern=IDENTIFIER),
-        Column("phase", "int", "phase", nullable=False, minimum=0),
-        BIN_AT,
-        LOCAL_TIME,
-        Column("district", "string", "district, from reference/signal_controllers", nullable=False),
-        N,
-        COVERAGE,
-        HEALTH,
+        *of_controller(PHASE),
         count("arrivals", "arrivals", "actuations (82) of advance detectors"),
         count("green_arrivals", "of them on green", "light = green"),
         count("yellow_arrivals", "of them on yellow", "light = yellow"),

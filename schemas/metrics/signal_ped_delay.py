@@ -1,8 +1,9 @@
 """Pedestrians at signals: presses, walks and the wait between, by phase in 15-minute bins. Buttons do not count who walks."""
 
-from schemas.column import IDENTIFIER, Column
+from schemas.column import Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio, total
+from schemas.measure import NULL_REASON, count, ratio, total
+from schemas.metrics.signal_actuations import PHASE, of_controller
 
 CONTRACT = Contract(
     name="signal_ped_delay",
@@ -19,14 +20,7 @@ CONTRACT = Contract(
         "less before it; the first of all is one. Coverage is as in signal_actuations."
     ),
     columns=(
-        Column("controller_id", "string", "controller", nullable=False, pattern=IDENTIFIER),
-        Column("phase", "int", "phase", nullable=False, minimum=0),
-        BIN_AT,
-        LOCAL_TIME,
-        Column("district", "string", "district, from reference/signal_controllers", nullable=False),
-        N,
-        COVERAGE,
-        HEALTH,
+        *of_controller(PHASE),
         count("walks", "walks that began", "events of code 21"),
         count("calls", "pedestrian calls registered", "events of code 45"),
         count("presses", "presses of the button", "events of code 90"),

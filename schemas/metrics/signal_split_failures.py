@@ -1,8 +1,8 @@
 """Greens too short for those who waited, by phase in 15-minute bins. What ended the greens is in signal_terminations."""
 
-from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio, total
+from schemas.measure import NULL_REASON, count, ratio, total
+from schemas.metrics.signal_actuations import PHASE, of_controller
 
 CONTRACT = Contract(
     name="signal_split_failures",
@@ -22,14 +22,7 @@ CONTRACT = Contract(
         "what is above it (Utah DOT: above 79 %). Coverage is as in signal_actuations."
     ),
     columns=(
-        Column("controller_id", "string", "controller", nullable=False, pattern=IDENTIFIER),
-        Column("phase", "int", "phase", nullable=False, minimum=0),
-        BIN_AT,
-        LOCAL_TIME,
-        Column("district", "string", "district, from reference/signal_controllers", nullable=False),
-        N,
-        COVERAGE,
-        HEALTH,
+        *of_controller(PHASE),
         count("cycles", "cycles heard whole", "green, yellow and first seconds of red"),
         count("split_failures", "cycles that failed", "green and red occupancy both reach their thresholds"),
         total("green_s", "green of these cycles", "s", "sum(yellow - green)"),

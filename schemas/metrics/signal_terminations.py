@@ -1,8 +1,8 @@
 """How greens ended, by phase in 15-minute bins. Whether all who waited were served is in signal_split_failures."""
 
-from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio
+from schemas.measure import NULL_REASON, count, ratio
+from schemas.metrics.signal_actuations import PHASE, of_controller
 
 CONTRACT = Contract(
     name="signal_terminations",
@@ -16,14 +16,7 @@ CONTRACT = Contract(
         "recall) have none: greens stands beside. Coverage is as in signal_actuations."
     ),
     columns=(
-        Column("controller_id", "string", "controller", nullable=False, pattern=IDENTIFIER),
-        Column("phase", "int", "phase", nullable=False, minimum=0),
-        BIN_AT,
-        LOCAL_TIME,
-        Column("district", "string", "district, from reference/signal_controllers", nullable=False),
-        N,
-        COVERAGE,
-        HEALTH,
+        *of_controller(PHASE),
         count("greens", "greens that began", "events of code 1"),
         count("gap_outs", "ended as no more vehicles came", "events of code 4"),
         count("max_outs", "ended at their longest", "events of code 5"),
