@@ -3,7 +3,7 @@
 What a document says is the formats'.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,7 +32,7 @@ class Members:
     def lineage(self, rows: pl.Series) -> list[pl.Series]:
         """`_source`, `_position` (the row's number in its document) and `_received_at` of rows."""
         return [
-            self.named(rows, self.names).alias("_source"),
+            pl.Series("_source", self.names, dtype=pl.String).gather(self.document[rows.to_numpy()]),
             pl.Series("_position", _numbered(self.document)[rows.to_numpy()], dtype=pl.Int64),
             self.received_at(rows),
         ]
@@ -41,46 +41,48 @@ class Members:
         """When the file was received, for each row."""
         return pl.Series("_received_at", [self.at], dtype=pl.Datetime("us", "UTC")).new_from_index(0, rows.len())
 
-    def named(self, rows: pl.Series, names: Sequence[str]) -> pl.Series:
-        """What is said of each row's document."""
-        return pl.Series(names, dtype=pl.String).gather(self.document[rows.to_numpy()])
-
 
 def of_file(decoded: Decoded, source: Source, contract: Contract, names: tuple[str, ...]) -> Decoded:
     """Add what is asked for of `_file` and `_place`; names are the file, or `file!member`, for each document of it."""
-    files = [n.rpartition("!")[2].rpartition("/")[2] for n in names]
+    files = pl.Series([n.rpartition("!")[2].rpartition("/")[2] for n in names], dtype=pl.String)
 
-    def told(frame: pl.DataFrame) -> list[pl.Series]:
-        rows, out = frame["_position"].to_numpy(), []
-        of = np.zeros(len(rows), np.int64) if decoded.documents is None else decoded.documents[rows]
-        if "_file" in source.wire_names:
-            out.append(pl.Series(files, dtype=pl.String).gather(of).alias("_file"))
-        if _asks_place(source, contract):
-            place = rows if decoded.documents is None else _numbered(decoded.documents)[rows]
-            out.append(pl.Series("_place", place, dtype=pl.Int64))
-        return out
+    def told(rows: pl.Series) -> list[pl.Series]:
+        if "_file" not in source.wire_names:
+            return []
+        of = np.zeros(rows.len(), np.int64) if decoded.documents is None else decoded.documents[rows.to_numpy()]
+        return [files.gather(of).alias("_file")]
 
-    return replace(decoded, frames=tuple(f.with_columns(told(f)) for f in decoded.frames))
+    return _with(decoded, source, contract, told, lambda rows: rows.to_numpy())
 
 
 def of_messages(decoded: Decoded, source: Source, contract: Contract, origins: Origins) -> Decoded:
-    """Add what is asked for of the topic and its levels, and of `_place`."""
+    """Add what is asked for of the topic and its levels, and of `_place`; a message has no file."""
 
-    def told(frame: pl.DataFrame) -> list[pl.Series]:
-        rows = frame["_position"]
-        out = origins.levels(source.topic_names, rows)
-        if "_file" in source.wire_names:
-            out.append(pl.Series("_file", [None] * rows.len(), dtype=pl.String))
-        if _asks_place(source, contract):
-            numbers = None if decoded.documents is None else _numbered(decoded.documents)[rows.to_numpy()]
-            out.append(pl.Series("_place", origins.within(rows) if numbers is None else numbers, dtype=pl.Int64))
-        return out
+    def told(rows: pl.Series) -> list[pl.Series]:
+        nothing = pl.Series("_file", [None], dtype=pl.String).new_from_index(0, rows.len())
+        return origins.levels(source.topic_names, rows) + ([nothing] if "_file" in source.wire_names else [])
 
-    return replace(decoded, frames=tuple(f.with_columns(told(f)) for f in decoded.frames))
+    return _with(decoded, source, contract, told, origins.within)
 
 
-def _asks_place(source: Source, contract: Contract) -> bool:
-    return "_place" in source.wire_names or any(c.from_place for c in contract.columns)
+def _with(
+    decoded: Decoded,
+    source: Source,
+    contract: Contract,
+    told: Callable[[pl.Series], list[pl.Series]],
+    place_of_line: Callable[[pl.Series], np.ndarray],
+) -> Decoded:
+    """The frames with what is told of their rows, and their places: of lines as said, else the number in the document."""
+    asks_place = "_place" in source.wire_names or any(c.from_place for c in contract.columns)
+    numbers = _numbered(decoded.documents) if asks_place and decoded.documents is not None else None
+
+    def columns(rows: pl.Series) -> list[pl.Series]:
+        if not asks_place:
+            return told(rows)
+        place = place_of_line(rows) if numbers is None else numbers[rows.to_numpy()]
+        return [*told(rows), pl.Series("_place", place, dtype=pl.Int64)]
+
+    return replace(decoded, frames=tuple(f.with_columns(columns(f["_position"])) for f in decoded.frames))
 
 
 def _numbered(documents: np.ndarray) -> np.ndarray:

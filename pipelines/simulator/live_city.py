@@ -14,8 +14,7 @@ from pipelines.simulator.live_calls import LiveCalls
 from pipelines.simulator.live_detectors import LiveDetectors
 from pipelines.simulator.live_messages import Due, gathered
 from pipelines.simulator.live_meters import LiveMeters
-from pipelines.simulator.settings_file import EVER
-from schemas import registry
+from pipelines.simulator.reference_files import write_reference
 from schemas.city import City
 
 SHARES = {"traffic_flow": 0.87, "meter_readings": 0.1296, "emergency_calls": 0.0004}
@@ -86,12 +85,7 @@ class LiveCity:
     def write_references(self, folder: Path) -> dict[str, Path]:
         """Write the reference tables as CSV, with the columns that their contracts have."""
         folder.mkdir(parents=True, exist_ok=True)
-        out = {}
-        for name, table in self.references.items():
-            columns = [c for c in registry.references()[name].names if c in table.columns]
-            out[name] = folder / f"{name}.csv"
-            table.select(columns).with_columns(valid_from=pl.lit(EVER)).write_csv(out[name])
-        return out
+        return {name: write_reference(folder, name, table) for name, table in self.references.items()}
 
 
 def told(rates: FaultRates | None) -> dict[str, float] | None:

@@ -3,12 +3,6 @@
 The detectors' and meters' part is in settings_file.py.
 """
 
-from pathlib import Path
-
-import polars as pl
-
-EVER = "2000-01-01T00:00:00Z"
-
 SOURCES = """
 [feeds.bike_stations.sources.bike_share]
 uri = "inbox/bike_stations/*.zip"
@@ -78,20 +72,7 @@ format = "econolite"
 """
 
 TIMETABLE = "reference/timetable.zip"
-PLACED = ("district", "lat", "lon")
-COLUMNS = {
-    "stations": ("station_id", "valid_from", "name", *PLACED, "capacity", "clock_offset_s"),
-    "car_parks": ("facility_id", "valid_from", "name", *PLACED, "capacity", "clock_offset_s"),
-    "routes": ("route_id", "valid_from", "district", "length_m", "free_flow_s"),
-    "signal_controllers": ("controller_id", "valid_from", *PLACED),
-    "signal_detectors": ("controller_id", "detector", "valid_from", "function", "phase", "travel_to_stop_bar_s"),
-}
-REFERENCE = "".join(f'{name} = "reference/{name}.csv"\n' for name in COLUMNS) + "".join(
+TABLES = ("stations", "car_parks", "routes", "signal_controllers", "signal_detectors")
+REFERENCE = "".join(f'{name} = "reference/{name}.csv"\n' for name in TABLES) + "".join(
     f'{table} = {{ uri = "{TIMETABLE}", format = "gtfs_static" }}\n' for table in ("transit_schedule", "transit_services")
 )
-
-
-def write_references(folder: Path, tables: dict[str, pl.DataFrame]) -> None:
-    """Write reference/<name>.csv for every table."""
-    for name, table in tables.items():
-        table.with_columns(valid_from=pl.lit(EVER)).select(COLUMNS[name]).write_csv(folder / "reference" / f"{name}.csv")

@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.simulator.households import feeders
-from pipelines.simulator.mobility_settings import EVER, REFERENCE, SOURCES, write_references
+from pipelines.simulator.mobility_settings import REFERENCE, SOURCES
+from pipelines.simulator.reference_files import write_reference
 from schemas.city import City
 
 TOML = """\
@@ -51,13 +52,6 @@ uri = "inbox/emergency_calls/*.parquet"
 format = "parquet"
 {more_sources}"""
 
-SENSOR_COLUMNS = (
-    "sensor_id", "valid_from", "kind", "road", "direction", "district", "lanes", "free_flow_kmh", "segment_km",
-    "road_km", "effective_length_m", "lat", "lon", "speed_factor", "occupancy_factor", "clock_offset_s",
-)  # fmt: skip
-METER_COLUMNS = ("meter_id", "valid_from", "meter_class", "district", "feeder_id", "energy_factor", "clock_offset_s")
-FEEDER_COLUMNS = ("feeder_id", "valid_from", "rated_kw", "district", "lat", "lon")
-
 
 def write_settings(
     folder: Path, city: City, sensors: pl.DataFrame, meters: pl.DataFrame, mobility: dict[str, pl.DataFrame] | None = None
@@ -68,15 +62,10 @@ def write_settings(
         mobility: reference tables of the mobility feeds; without them the city has none of these feeds.
     """
     (folder / "reference").mkdir(parents=True, exist_ok=True)
-    tables = (
-        ("sensors", sensors, SENSOR_COLUMNS),
-        ("meters", meters, METER_COLUMNS),
-        ("feeders", feeders(meters), FEEDER_COLUMNS),
-    )
-    for name, table, columns in tables:
-        table.with_columns(valid_from=pl.lit(EVER)).select(columns).write_csv(folder / "reference" / f"{name}.csv")
+    tables = {"sensors": sensors, "meters": meters, "feeders": feeders(meters)} | (mobility or {})
+    for name, table in tables.items():
+        write_reference(folder / "reference", name, table)
     path = folder / "citylake.toml"
-    write_references(folder, mobility or {})
     more = {"more_reference": REFERENCE if mobility else "", "more_sources": SOURCES.format(zone=city.zone) if mobility else ""}
     text = TOML.format(name=city.name, zone=city.zone, resolution=city.h3_resolution, **more)
     path.write_text(text, encoding="utf-8")
