@@ -78,8 +78,7 @@ hourly AS (
 ),
 usual AS (
     SELECT event_date, peer, hour, median(level) AS level FROM hourly GROUP BY ALL
-    -- peers that differ so much among themselves tell nothing of any of them: an empty home beside a full one
-    HAVING count(*) >= {limits["doctor_min_peers"]!r} AND mad(ln(level)) <= {limits["doctor_peers_max_spread"]!r}
+    HAVING count(*) >= {limits["doctor_min_peers"]!r}
 ),
 compared AS (
     SELECT h.event_date, h.id, '{PEERS}' AS witness, ln(h.level / u.level) AS x

@@ -25,8 +25,7 @@ __all__ = ["LIMITS", "Finding", "Judged", "examine"]
 LIMITS = (
     "doctor_days", "doctor_min_rows", "doctor_min_peers", "doctor_firm_share", "doctor_min_refused_share",
     "doctor_min_distinct", "doctor_min_batches", "doctor_clock_min_s", "doctor_clock_tolerance_s", "doctor_clock_share",
-    "doctor_clock_min_gaps",
-    "doctor_pulse_min_gain", "doctor_peers_max_spread",
+    "doctor_clock_min_gaps", "doctor_pulse_min_gain",
 )  # fmt: skip
 """The thresholds that forensics judge by."""
 
