@@ -4,22 +4,24 @@ WITH
 -- that stretch may have thresholds of its own.
 chain AS (
     SELECT
-        event_date,
-        sensor_id AS upstream_id,
-        lead(sensor_id) OVER along AS downstream_id,
-        road,
-        direction,
-        district,
-        road_km,
-        lead(road_km) OVER along AS downstream_km,
-        coalesce(incident_difference_min_share, threshold('incident_occupancy_difference_min_share')) AS t1,
-        coalesce(incident_relative_difference_min, threshold('incident_occupancy_relative_difference_min')) AS t2,
-        coalesce(incident_downstream_max_share, threshold('incident_downstream_occupancy_max_share')) AS t3,
-        (health_share + lead(health_share) OVER along) / 2 AS health_share
-    FROM views.detectors_by_day
-    WHERE road IS NOT NULL AND road_km IS NOT NULL
-        AND coalesce(free_flow_kmh >= threshold('incident_free_flow_min_kmh'), true)
-    WINDOW along AS (PARTITION BY event_date, road, coalesce(direction, '') ORDER BY road_km, sensor_id)
+        s.event_date,
+        s.sensor_id AS upstream_id,
+        lead(s.sensor_id) OVER along AS downstream_id,
+        s.road,
+        s.direction,
+        s.district,
+        s.road_km,
+        lead(s.road_km) OVER along AS downstream_km,
+        coalesce(s.incident_difference_min_share, threshold('incident_occupancy_difference_min_share')) AS t1,
+        coalesce(s.incident_relative_difference_min, threshold('incident_occupancy_relative_difference_min')) AS t2,
+        coalesce(s.incident_downstream_max_share, threshold('incident_downstream_occupancy_max_share')) AS t3,
+        (h.health_share + lead(h.health_share) OVER along) / 2 AS health_share
+    FROM views.sensors_by_day AS s
+    LEFT JOIN metrics.sensor_health_daily AS h
+        ON h.event_date = s.event_date AND h.sensor_id = s.sensor_id AND h.feed = 'traffic_flow'
+    WHERE s.road IS NOT NULL AND s.road_km IS NOT NULL
+        AND coalesce(s.free_flow_kmh >= threshold('incident_free_flow_min_kmh'), true)
+    WINDOW along AS (PARTITION BY s.event_date, s.road, coalesce(s.direction, '') ORDER BY s.road_km, s.sensor_id)
 ),
 pairs AS (
     SELECT *

@@ -145,7 +145,9 @@ def _print_described(told: dict[str, Any]) -> None:
     if told["reads"]:
         screen.print(f"reads: {', '.join(told['reads'])}", markup=False)
     for limit in told["thresholds"]:
-        screen.print(f"threshold: {limit['name']} = {limit['value']:g} {limit['unit']} ({limit['source']})", markup=False)
+        unit = "" if limit["unit"] == "1" else f" {limit['unit']}"
+        where = f"{limit['source']}; {limit['edition']}"
+        screen.print(f"threshold: {limit['name']} = {limit['value']:g}{unit} ({where})", markup=False)
     for source in told["sources"]:
         screen.print(f"source: {source}", markup=False)
     if told["sample"]:

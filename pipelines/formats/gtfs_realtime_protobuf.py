@@ -12,9 +12,11 @@ from google.transit import gtfs_realtime_pb2
 from pipelines.formats.gtfs_realtime_entities import CONTENT, FIRST_STOP, SKIPPED, STOPS, Rows, content, refused
 from pipelines.formats.lines import Lines
 from pipelines.formats.protobuf import Reader, field, members, reader
+from schemas.conform import FOUND_LENGTH
 
 HEADER, ENTITY = 1, 2
 MESSAGE = gtfs_realtime_pb2.FeedMessage.DESCRIPTOR
+SPACE, BLANKS = 0x20, b"\t\r\n"
 
 
 def rows(documents: Lines, wanted: tuple[str, ...]) -> Rows:
@@ -48,7 +50,11 @@ def rows(documents: Lines, wanted: tuple[str, ...]) -> Rows:
     table = table.with_columns(pl.col("entity").struct.field("is_deleted"), *(_has(c) for c in CONTENT))
     columns = [_wire(w, f).alias(w) for w in wanted if (f := _field(w)) is not None]
     out = table.select("document", "place", content(), *columns)
-    return Rows(out, refused([d for d, _ in bad], [p for _, p in bad], "a FeedMessage of GTFS-Realtime"), _payloads(raw))
+    payloads = _payloads(raw)
+    of, at_place = [d for d, _ in bad], [p for _, p in bad]
+    told = refused(of, at_place, "a FeedMessage of GTFS-Realtime")
+    found = pl.Series("found", payloads(of, at_place), dtype=pl.String)
+    return Rows(out, told.with_columns(found.str.slice(0, FOUND_LENGTH)), payloads)
 
 
 def _mended(message: bytes, entity: Reader) -> tuple[bytes, list[int], list[int]]:
@@ -105,7 +111,13 @@ def _payloads(raw: Sequence[bytes]) -> Callable[[Sequence[int], Sequence[int]], 
         for document, place in zip(documents, places, strict=True):
             entities, end = walked[document]
             rest = raw[document][end:] if entities else raw[document]
-            out.append((entities[place] if place < len(entities) else rest).hex())
+            out.append(entities[place].hex() if place < len(entities) else _shown(rest, is_whole=not entities))
         return out
 
     return payloads
+
+
+def _shown(rest: bytes, is_whole: bool) -> str:
+    """Bytes as hexadecimal digits; a whole answer that is a text, such as a server's page of errors, as it is."""
+    is_text = is_whole and rest.isascii() and bool(rest.strip()) and all(b >= SPACE or b in BLANKS for b in rest)
+    return rest.decode() if is_text else rest.hex()

@@ -97,9 +97,10 @@ def _with_standard(where: str, contract: Contract, values: Mapping[str, Any]) ->
     known = f"{fmt}/{kind_of_thing}" if kind_of_thing else str(fmt)
     if known not in contract.wire and not kind_of_thing and len(typed) == 1:
         known = typed[0]
-    if known not in contract.wire and not kind_of_thing and typed and "columns" not in values:
+    if known not in contract.wire and typed and "columns" not in values:
         types = ", ".join(k.partition("/")[2] for k in typed)
-        raise SettingsError(where, f"no type, and {fmt} knows several", f"add type = one of {types}, or columns")
+        found = f"type {kind_of_thing!r} has no mapping" if kind_of_thing else f"no type, and {fmt} knows several"
+        raise SettingsError(where, found, f"add type = one of {types}, or columns")
     standard = contract.wire.get(known, {})
     out = {**standard, **values}
     if "columns" in standard and isinstance(values.get("columns", {}), Mapping):

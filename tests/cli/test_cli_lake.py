@@ -140,6 +140,18 @@ def test_describe_shows_contract_and_state(cli: Any, toml: Path) -> None:
     assert cli("describe", "quarantine.traffic_flow", "-c", toml).code == 0
 
 
+def test_describe_shows_what_a_metric_is_made_of_and_judged_by(cli: Any, toml: Path) -> None:
+    told = cli("describe", "metrics.signal_split_failures", "-c", toml, "--json").json
+    assert {"refined.signal_events", "reference.signal_detectors"} <= set(told["reads"])
+    red = next(t for t in told["thresholds"] if t["name"] == "signal_split_failure_red_share")
+    assert (red["value"], red["unit"]) == (0.8, "share") and red["source"] and red["edition"]
+    assert any("Utah DOT" in source for source in told["sources"])
+    assert next(c for c in told["columns"] if c["name"] == "split_failure_share")["formula"] == "split_failures / cycles"
+    shown = " ".join(cli("describe", "metrics.signal_split_failures", "-c", toml).out.split())
+    assert "signal_split_failure_at_threshold = 1 (1: at least" in shown
+    assert cli("describe", "refined.signal_events", "-c", toml, "--json").json["thresholds"] == []
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

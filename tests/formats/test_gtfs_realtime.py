@@ -237,3 +237,10 @@ def test_mutated_messages_lose_no_row(seed: int, as_json: bool) -> None:
     assert numbers == list(range(len(batch.documents)))
     assert (np.diff(batch.documents) >= 0).all()
     assert batch.payloads(pl.Series(numbers, dtype=pl.Int64)).null_count() == 0
+
+
+def test_a_page_of_errors_is_shown_as_it_came(inbox) -> None:
+    page = "<html>\n503 Service Unavailable</html>\n"
+    inbox.put("poll.pb", page)
+    inbox.land(FEED, uri="poll.pb", format="gtfs_realtime")
+    assert inbox.refused(FEED).select("code", "found", "payload").rows() == [("malformed", page, page)]

@@ -194,3 +194,20 @@ def test_what_a_column_cannot_be_made_of(inbox: Inbox, column: dict, found: str)
     columns = {"route_id": "r", "observed_at": "t", "travel_time_s": "s", "length_m": column}
     with pytest.raises(SettingsError, match=found):
         inbox.land("travel_time", uri="x.csv", format="csv", columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("block", "found"),
+    [
+        ({"format": "ngsi"}, "no type, and ngsi knows several"),
+        ({"format": "ngsi", "type": "Bench"}, "'Bench' has no mapping"),
+        ({"format": "csv", "type": "Bench"}, "csv has no types"),
+        ({"format": "gbfs", "records": "data"}, "gbfs knows where its rows are"),
+        ({"format": "gbfs", "append_only": True}, "a file of gbfs cannot grow"),
+        ({"format": "gbfs", "unpivot": {"keep": ["a"]}}, "gbfs names its own values"),
+        ({"format": "datex"}, "not known"),
+    ],
+)
+def test_what_a_block_of_a_standard_cannot_say(inbox: Inbox, block: dict, found: str) -> None:
+    with pytest.raises(SettingsError, match=found):
+        inbox.land("parking_occupancy", uri="x", **block)
