@@ -13,7 +13,7 @@ from importlib.resources import files
 import sqlglot
 from sqlglot import exp
 
-from assets import health, reference_days
+from assets import functions, health, reference_days
 from schemas.errors import CitylakeError
 
 LEDGER = "ledger"
@@ -31,6 +31,7 @@ class Query:
         beside: tables and views that only stand on the right of a LEFT JOIN: they add to rows and make none.
         views: shared views it reads, without `views.`.
         macros: formulas of `assets/macros.sql` it uses, and those that these use.
+        functions: modules of `assets/functions` it calls, through macros too.
         thresholds: names of the limits it judges by, through macros too.
     """
 
@@ -39,6 +40,7 @@ class Query:
     beside: frozenset[str]
     views: frozenset[str]
     macros: frozenset[str]
+    functions: frozenset[str]
     thresholds: frozenset[str]
 
 
@@ -84,7 +86,7 @@ def query(folder: str, name: str) -> Query:
     if unknown:
         raise CitylakeError(where, f"it reads schema {unknown[0]!r}", f"read {', '.join(layers)}")
     used = _with_theirs(frozenset(f.name.lower() for f in tree.find_all(exp.Anonymous)) & set(macros()))
-    limits = (re.findall(r"\bthreshold\('(\w+)'\)", said) for said in (text, *(macros()[m] for m in used)))
+    everything = "\n".join((text, *(macros()[m] for m in used)))
     return Query(
         text=text,
         tables=frozenset(
@@ -93,7 +95,8 @@ def query(folder: str, name: str) -> Query:
         beside=frozenset(f"{db}.{n}" for db, n, left in stands if left) - {f"{db}.{n}" for db, n, left in stands if not left},
         views=frozenset(n for db, n in found if db == "views"),
         macros=used,
-        thresholds=frozenset(n for names in limits for n in names),
+        functions=frozenset(f for f in functions.texts() if re.search(rf"\b{f}\(", everything)),
+        thresholds=frozenset(re.findall(r"\bthreshold\('(\w+)'\)", everything)),
     )
 
 
@@ -135,11 +138,18 @@ def thresholds_read(metric: str) -> set[str]:
     return set(top.thresholds).union(*(v.thresholds for v in views.values()))
 
 
+def functions_called(metric: str) -> frozenset[str]:
+    """Modules of `assets/functions` that a metric and its views call."""
+    top, views = closure(metric)
+    return top.functions.union(*(v.functions for v in views.values()))
+
+
 def said(metric: str) -> list[str]:
-    """All SQL that makes a metric: its own, the shared views' and the macros'."""
+    """All that makes a metric: its own SQL, the shared views', the macros' and the functions' code."""
     top, views = closure(metric)
     used = sorted(top.macros.union(*(v.macros for v in views.values())))
-    return [top.text, *(v.text for v in views.values()), *(macros()[m] for m in used)]
+    called = [functions.texts()[f] for f in sorted(functions_called(metric))]
+    return [top.text, *(v.text for v in views.values()), *(macros()[m] for m in used), *called]
 
 
 def order(names: Iterable[str]) -> list[str]:

@@ -11,7 +11,8 @@ from datetime import date
 import duckdb
 import polars as pl
 
-from assets.dependencies import closure, dependencies, makes_rows, order, said, thresholds_read
+from assets import functions
+from assets.dependencies import closure, dependencies, functions_called, makes_rows, order, said, thresholds_read
 from assets.relations import Inputs, connect, inputs
 from schemas import registry
 from schemas.city import City
@@ -88,6 +89,7 @@ def prepare(
     seen = seen or inputs(lake, dependencies(metric), reach)
     con = connect(lake, city, [d for p in partitions for d in contract.days_of(p)], seen, reach)
     top, views = closure(metric)
+    functions.register(con, functions_called(metric))
     try:
         for name, view in views.items():
             con.execute(f"CREATE VIEW views.{name} AS {view.text}")

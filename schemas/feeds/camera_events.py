@@ -1,0 +1,44 @@
+"""Camera events: what analytics beside a camera concluded from its picture.
+
+No image, no face template, no plate, and nothing from which a person could be known: they never enter the lake.
+"""
+
+from datetime import timedelta
+
+from schemas.column import IDENTIFIER, Column
+from schemas.contract import Contract, Described, RowRule
+
+CONTRACT = Contract(
+    name="camera_events",
+    layer="feed",
+    domain="safety",
+    kind="events",
+    version=1,
+    doc="One conclusion of one camera's analytics.",
+    columns=(
+        Column("camera_id", "string", "camera", nullable=False, pattern=IDENTIFIER),
+        Column("event_id", "string", "event, by the camera's own number", nullable=False, pattern=IDENTIFIER),
+        Column(
+            "kind",
+            "string",
+            "what was concluded",
+            nullable=False,
+            allowed=("crowd_count", "person_down", "intrusion", "abandoned_object", "wrong_way", "watchlist_alert"),
+        ),
+        Column("confidence", "float", "how sure the analytics are, 0 to 1", minimum=0, maximum=1),
+        Column("people_count", "int", "people counted", unit="people", minimum=0, maximum=1000000),
+        Column("area_m2", "float", "area in which people were counted", unit="m2", minimum=0.1, maximum=1e7),
+        Column("captured_at", "instant", "when the picture was taken", nullable=False),
+        Column("received_at", "instant", "when the city's desk received the event"),
+    ),
+    key=("camera_id", "event_id"),
+    event_time="captured_at",
+    row_rules=(
+        RowRule("received_after_capture", "received_at >= captured_at", "received_at is not before captured_at"),
+        RowRule("crowd_is_counted", "kind <> 'crowd_count' OR people_count IS NOT NULL", "a crowd_count carries people_count"),
+    ),
+    described=Described("cameras", on="camera_id", clock="clock_offset_s"),
+    late_after=timedelta(minutes=10),
+    retention_days=30,
+    sources=("FIWARE Smart Data Models, Alert/Alert and Transportation/CrowdFlowObserved",),
+)

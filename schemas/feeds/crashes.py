@@ -1,0 +1,45 @@
+"""Crashes: what an agency's table says of each road crash, published whole again and again.
+
+No driver, no plate, no narrative: they do not belong in the lake.
+"""
+
+from datetime import timedelta
+
+from schemas.column import IDENTIFIER, Column
+from schemas.contract import Contract, RowRule
+
+CONTRACT = Contract(
+    name="crashes",
+    layer="feed",
+    domain="safety",
+    kind="snapshots",
+    version=1,
+    doc="One crash as one publication of the table tells it; later ones add, correct and withdraw crashes.",
+    columns=(
+        Column("crash_id", "string", "crash, by the agency's number", nullable=False, pattern=IDENTIFIER),
+        Column("occurred_at", "instant", "when it happened", nullable=False),
+        Column(
+            "severity",
+            "string",
+            "worst injury, KABCO: K killed, A serious, B minor, C possible, O none, U unknown",
+            nullable=False,
+            default="U",
+            allowed=("K", "A", "B", "C", "O", "U"),
+        ),
+        Column("killed", "int", "people killed", unit="people", minimum=0, maximum=1000),
+        Column("injured", "int", "people injured, not killed", unit="people", minimum=0, maximum=10000),
+        Column("modes", "string", "modes involved, sorted, such as bicycle|car|pedestrian", pattern=IDENTIFIER),
+        Column("district", "string", "district", nullable=False, pattern=IDENTIFIER, default="unknown"),
+        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
+        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+    ),
+    key=("crash_id",),
+    event_time="occurred_at",
+    row_rules=(RowRule("not_null_island", "NOT (lat = 0 AND lon = 0)", "the place is not 0 N 0 E"),),
+    late_after=timedelta(days=30),
+    retention_days=3650,
+    sources=(
+        "MMUCC Guideline, 6th edition (2024), P5 Injury Status (KABCO)",
+        "ANSI D.16-2017, Manual on Classification of Motor Vehicle Traffic Crashes",
+    ),
+)

@@ -1,0 +1,40 @@
+"""Service requests (311): what a city's register said of each request, every time it said so.
+
+No name, no telephone number, no free text, no photograph: they do not belong in the lake.
+"""
+
+from datetime import timedelta
+
+from schemas.column import IDENTIFIER, Column
+from schemas.contract import Contract, RowRule
+
+CONTRACT = Contract(
+    name="service_requests",
+    layer="feed",
+    domain="services",
+    kind="states",
+    version=1,
+    doc="One version of one request: it holds until the next. Registers keep the latest alone; the lake keeps all.",
+    columns=(
+        Column("request_id", "string", "request", nullable=False, pattern=IDENTIFIER),
+        Column("updated_at", "instant", "when the register last changed it", nullable=False),
+        Column("service_code", "string", "service asked for, by the register's code", nullable=False, pattern=IDENTIFIER),
+        Column("status", "string", "open, or closed", nullable=False, allowed=("open", "closed")),
+        Column("requested_at", "instant", "when it was asked for", nullable=False),
+        Column("expected_at", "instant", "when the city promised to have it done"),
+        Column("closed_at", "instant", "when it was closed, where the register says so"),
+        Column("district", "string", "district", nullable=False, pattern=IDENTIFIER, default="unknown"),
+        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
+        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+    ),
+    key=("request_id", "updated_at"),
+    event_time="updated_at",
+    row_rules=(
+        RowRule("closed_after_requested", "closed_at >= requested_at", "closed_at is not before requested_at"),
+        RowRule("updated_after_requested", "updated_at >= requested_at", "updated_at is not before requested_at"),
+        RowRule("not_null_island", "NOT (lat = 0 AND lon = 0)", "the place is not 0 N 0 E"),
+    ),
+    late_after=timedelta(days=1),
+    retention_days=3650,
+    sources=("Open311 GeoReport v2", "Socrata Open Data API (SODA) 2.1"),
+)
