@@ -30,6 +30,8 @@ RETURNED = (
 )  # fmt: skip
 """The columns that a rule returns, one row per place at which it holds now."""
 NEEDED = ("place_kind", "place_id", "started_at", "event_at", "message")
+NO_LIMITS = "CREATE MACRO threshold(named) AS CAST(NULL AS DOUBLE)"
+"""Stands until the limits are looked up: macros that ask for limits are made before."""
 CAUSE = "CREATE MACRO cause(of_feed, of_source, at_row) AS {'feed': of_feed, 'source': of_source, 'position': at_row}"
 
 
@@ -190,7 +192,7 @@ class Alarms:
         con = duck.connect(lake)
         con.execute("SET threads = 1")  # the windows are small; the other cores belong to landing
         schemas = [f"CREATE SCHEMA {s}" for s in ("held", "landed", "reference")]
-        for statement in (*used_macros(self.rules), CAUSE, *schemas):
+        for statement in (NO_LIMITS, *used_macros(self.rules), CAUSE, *schemas):
             con.execute(statement)
         return con
 

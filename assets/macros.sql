@@ -79,3 +79,80 @@ CREATE MACRO hours_of_spell(from_us, until_us) AS range(from_us // 3600000000, (
 
 CREATE MACRO us_in_hour(from_us, until_us, hour) AS
     least(until_us, (hour + 1) * 3600000000) - greatest(from_us, hour * 3600000000);
+
+-- Metres between two places of WGS 84: the haversine on a sphere of the earth's mean radius (IUGG), within 0.5 % of the ellipsoid.
+CREATE MACRO metres_between(lat1, lon1, lat2, lon2) AS 2 * 6371008.8 * asin(sqrt(least(
+    sin(radians(lat2 - lat1) / 2) ** 2 + cos(radians(lat1)) * cos(radians(lat2)) * sin(radians(lon2 - lon1) / 2) ** 2,
+    1
+)));
+
+-- Whether a lamp burns, from a report: what it draws is surer than what it was told.
+CREATE MACRO lamp_is_burning(power_w, power_state, dim_share) AS CASE
+    WHEN power_w IS NOT NULL THEN power_w >= threshold('lamp_burning_min_w')
+    WHEN power_state IS NOT NULL THEN power_state <> 'off'
+    WHEN dim_share IS NOT NULL THEN dim_share > 0
+END;
+
+-- The place whose sun is taken for a lamp's or a crash's: tenths of a degree, some seconds of dusk apart, so that few are worked out.
+CREATE MACRO sun_place(degrees) AS round(degrees, 1);
+
+-- Whether a camera's analytics were sure of what they concluded; those that do not say are believed.
+CREATE MACRO is_sure(confidence) AS coalesce(confidence >= threshold('camera_min_confidence'), true);
+
+-- Least area a person has in one of Fruin's levels of service, of people who walk, or stand and wait.
+CREATE MACRO fruin_least_m2(level, crowd) AS
+    CASE WHEN crowd = 'standing' THEN
+        CASE level
+            WHEN 'A' THEN threshold('crowd_standing_a_min_m2')
+            WHEN 'B' THEN threshold('crowd_standing_b_min_m2')
+            WHEN 'C' THEN threshold('crowd_standing_c_min_m2')
+            WHEN 'D' THEN threshold('crowd_standing_d_min_m2')
+            WHEN 'E' THEN threshold('crowd_standing_e_min_m2')
+        END
+    ELSE
+        CASE level
+            WHEN 'A' THEN threshold('crowd_walking_a_min_m2')
+            WHEN 'B' THEN threshold('crowd_walking_b_min_m2')
+            WHEN 'C' THEN threshold('crowd_walking_c_min_m2')
+            WHEN 'D' THEN threshold('crowd_walking_d_min_m2')
+            WHEN 'E' THEN threshold('crowd_walking_e_min_m2')
+        END
+    END;
+
+-- Fruin's level of service of people in an area: the first whose least area a person they have. Nobody at all is level A.
+CREATE MACRO fruin_level(people, area_m2, crowd) AS
+    CASE
+        WHEN people IS NULL OR area_m2 IS NULL THEN NULL
+        WHEN area_m2 >= people * fruin_least_m2('A', crowd) THEN 'A'
+        WHEN area_m2 >= people * fruin_least_m2('B', crowd) THEN 'B'
+        WHEN area_m2 >= people * fruin_least_m2('C', crowd) THEN 'C'
+        WHEN area_m2 >= people * fruin_least_m2('D', crowd) THEN 'D'
+        WHEN area_m2 >= people * fruin_least_m2('E', crowd) THEN 'E'
+        ELSE 'F'
+    END;
+
+-- Why ratios of lamps are empty: nothing is known of them, nor when they should burn, or too little of the hours in which they should.
+CREATE MACRO lamp_null_reason(n, coverage_share, should_burn_h, known_should_burn_h) AS CASE
+    WHEN n = 0 AND coverage_share = 0 THEN 'no_data'
+    WHEN should_burn_h IS NULL THEN 'no_place'
+    WHEN should_burn_h = 0 THEN 'no_night'
+    WHEN known_should_burn_h < threshold('coverage_min_share') * should_burn_h THEN 'low_coverage'
+END;
+
+-- Energy of one meter as an exact decimal: narrower than exact(), for sums over millions of readings; up to 1e9 kWh.
+CREATE MACRO exact_kwh(x) AS CAST(x AS DECIMAL(18, 9));
+
+-- Seconds from one instant to another; of instants that run backwards, as of clocks that disagree, none.
+CREATE MACRO seconds_on(a, b) AS CASE WHEN us_between(a, b) >= 0 THEN us_between(a, b) / 1e6 END;
+
+-- Bands of latitude as high as a distance, numbered northwards: what is within it lies in the same band or in the next.
+CREATE MACRO metres_band(lat, metres) AS CAST(floor(radians(lat) * 6371008.8 / metres) AS BIGINT);
+
+-- Alerts: whether an event of a camera is news still, from when it was captured or, where it came late, from when it came.
+CREATE MACRO is_news(captured_at, received_at) AS
+    us_between(greatest(captured_at, received_at), getvariable('now')::TIMESTAMPTZ) <= threshold('camera_alert_news_s') * 1e6;
+
+-- Alerts: what a camera was sure of, as a sentence.
+CREATE MACRO seen_before_camera(what, camera_id, district, confidence) AS concat(
+    what, ' before camera ', camera_id, ' in ' || district, format(', {:.0f} % sure', 100 * confidence), '.'
+);

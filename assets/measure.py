@@ -6,7 +6,7 @@ What a metric means is in its contract and its SQL; how the SQL sees the lake is
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import polars as pl
@@ -24,15 +24,18 @@ __all__ = ["connect", "dependencies", "inputs", "measure", "order", "prepare"]
 
 BATCH_DAYS = 366
 BATCH_ROWS = 5_000_000
+BATCH_WORK = 40
+"""How often the days of a batch may work on `BATCH_ROWS` rows."""
 
 
 @dataclass(frozen=True)
 class _Day:
-    """One partition to measure: the name its file must have, and how much there is to read."""
+    """One partition to measure: the name its file must have, and the days that it reads."""
 
     day: date
     stem: str
-    rows: int
+    first: date
+    last: date
     has_inputs: bool
 
 
@@ -64,7 +67,7 @@ def measure(lake: Lake, city: City, metric: str, days: Sequence[date], force: bo
         and (force or current.get(d.day) != {f"event_date={d.day.isoformat()}/{d.stem}.parquet"})
     ]
     parts: list[Part] = []
-    for batch in _batches(stale):
+    for batch in _batches(stale, seen):
         con, sql = prepare(lake, city, metric, [d.day for d in batch], seen)
         try:
             rows = _run(con, sql, contract)
@@ -104,30 +107,48 @@ def _digests(city: City, contract: Contract, days: list[date], seen: Inputs) -> 
     made_of = [*said(contract.name), str(contract.version), city.zone]
     made_of += [f"{c.name} {c.kind}" for c in contract.columns]
     made_of += [f"{n} {seen.limits[n]!r}" for n in sorted(thresholds_read(contract.name))]
-    out, making = [], makes_rows(contract.name)
+    out, making = [], {t for t in makes_rows(contract.name) & set(seen.files) if _is_dated(t)}
     for day in days:
-        read = [(t, f) for t, fs in seen.reaching(contract.reads([day])).items() for f in fs]
-        text = [f"{t} {f.path} {f.rows} {f.bytes}" for t, f in read]
-        by_day = [f.rows for t, f in read if t.split(".", maxsplit=1)[0] in PARTITIONED]
+        first, last = contract.span_of(day)
+        spans = seen.spans(first, last)
+        text = [f"{t} {seen.held[t].said_of(*spans[t])}" for t in sorted(spans)]
         lines = [line for d in contract.days_of(day) for line in seen.books_by_day.get(d, [])]
-        by_day += [len(lines)]
-        makes = bool(lines) or any(f.rows for t, f in read if t in making and t.split(".", maxsplit=1)[0] in PARTITIONED)
-        text += lines
-        digest = hashlib.sha256("\0".join([*made_of, day.isoformat(), *text]).encode()).hexdigest()[:16]
-        out.append(_Day(day, digest, sum(by_day), makes))
+        makes = bool(lines) or any(seen.held[t].rows_of(*spans[t]) for t in making)
+        digest = hashlib.sha256("\0".join([*made_of, day.isoformat(), *text, *lines]).encode()).hexdigest()[:16]
+        out.append(_Day(day, digest, first, last, makes))
     return out
 
 
-def _batches(days: Sequence[_Day]) -> Iterator[list[_Day]]:
-    """Partitions together, so many that memory stays bounded: at most a year's days, and at most `BATCH_ROWS` input rows."""
+def _is_dated(table: str) -> bool:
+    return table.split(".", maxsplit=1)[0] in PARTITIONED
+
+
+def _batches(days: Sequence[_Day], seen: Inputs) -> Iterator[list[_Day]]:
+    """Partitions together, so many that memory stays bounded: at most a year's days, and at most `BATCH_ROWS` input rows.
+
+    Where the first one alone reads more, others that read hardly anything else go with it: a tenth of that at most. Rows
+    that each of many days looks back on are read once, but every day works on them: there is a bound on that too.
+    """
     batch: list[_Day] = []
+    rows = worked = needed = 0
     for day in days:
-        if batch and (len(batch) == BATCH_DAYS or sum(d.rows for d in batch) + day.rows > BATCH_ROWS):
+        reads = _rows(seen, day.first, day.last)
+        more = _rows(seen, max(day.first, batch[-1].last + timedelta(days=1)), day.last) if batch else reads
+        fits = rows + more <= max(BATCH_ROWS, needed + needed // 10)
+        if batch and not (len(batch) < BATCH_DAYS and fits and worked + reads <= BATCH_WORK * BATCH_ROWS):
             yield batch
-            batch = []
+            batch, rows, worked, more = [], 0, 0, reads
+        needed = needed if batch else reads
         batch.append(day)
+        rows, worked = rows + more, worked + reads
     if batch:
         yield batch
+
+
+def _rows(seen: Inputs, first: date, last: date) -> int:
+    """Rows and lines of the books that a span of days reaches."""
+    lines = sum(len(of) for d, of in seen.books_by_day.items() if first <= d <= last)
+    return lines + sum(seen.held[t].rows_of(*span) for t, span in seen.spans(first, last).items() if _is_dated(t))
 
 
 def _refused(metric: str, error: duckdb.Error) -> CitylakeError:

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from assets.refine import snapshots, versions
 from assets.refine.corrections import correct, moves_clocks
-from assets.refine.places import locate
+from assets.refine.places import Areas, areas, locate
 from assets.refine.repeats import settle
 from schemas import conform, ledger
 from schemas.city import City
@@ -43,11 +44,13 @@ class Refined:
 
 @dataclass(frozen=True)
 class _Day:
-    """A day to refine: the raw files that can hold its rows, and the name its part will have."""
+    """A day to refine: the raw files that can hold its rows, the name its part will have, and of feeds of snapshots what was
+    published."""
 
     day: date
     files: tuple[File, ...]
     stem: str
+    register: snapshots.Register | None = None
 
 
 def reference_rows(lake: Lake, contract: Contract) -> pl.DataFrame:
@@ -86,13 +89,18 @@ def _days(
         possible = [d for d in possible if d in wanted]
     possible = [d for d in possible if (first is None or d >= first) and (last is None or d <= last)]
     described = lake.files("reference", contract.described.table) if contract.described else []
+    described += [f for table in areas(contract) for f in lake.files("reference", table)]
     settings = f"{VERSION}|{contract.version}|{city.zone}|{city.h3_resolution}|{[f.path for f in described]}"
     current = {f.event_date: f.path.rpartition("/")[2] for f in lake.files("refined", contract.name)}
+    register = None
+    if contract.kind == "snapshots":
+        register = snapshots.register(lake, contract, [f for files in by_day.values() for f in files])
     every, stale = [], []
     for day in possible:
         files = tuple(f for o in around for f in by_day.get(day + timedelta(days=o), ()))
-        digest = hashlib.sha256(f"{settings}|{weigh(f.path for f in files):x}".encode()).hexdigest()[:20]
-        every.append(_Day(day, files, digest))
+        published = f"|{register.told.get(day, '')}" if register else ""
+        digest = hashlib.sha256(f"{settings}|{weigh(f.path for f in files):x}{published}".encode()).hexdigest()[:20]
+        every.append(_Day(day, files, digest, register))
         if current.get(day) != f"{digest}.parquet":
             stale.append(every[-1])
     return every, stale
@@ -110,6 +118,7 @@ def refine(lake: Lake, city: City, feed: str, days: Sequence[date] | None = None
     contract = feed_contract(feed)
     reference = reference_rows(lake, contract)
     every, stale = _days(lake, city, contract, reference, days)
+    outlines = [Areas.read(lake, table) for table in areas(contract)]
     at = datetime.now(UTC)
     had = {f.event_date for f in lake.files("refined", feed)}
     parts: list[Part] = []
@@ -117,7 +126,7 @@ def refine(lake: Lake, city: City, feed: str, days: Sequence[date] | None = None
     results: list[Refined] = []
     tallies: list[Tally] = []
     for todo in every if force else stale:
-        part, bad, result = _refine_day(lake, city, contract, reference, todo)
+        part, bad, result = _refine_day(lake, city, contract, reference, outlines, todo)
         parts.append(part)
         refused += bad
         results.append(result)
@@ -145,7 +154,7 @@ def refine(lake: Lake, city: City, feed: str, days: Sequence[date] | None = None
 
 
 def _refine_day(
-    lake: Lake, city: City, contract: Contract, reference: pl.DataFrame, todo: _Day
+    lake: Lake, city: City, contract: Contract, reference: pl.DataFrame, outlines: Sequence[Areas], todo: _Day
 ) -> tuple[Part, list[Part], Refined]:
     rows = _raw_rows(lake, contract, todo.files)
     rows = correct(rows, contract, reference)
@@ -154,11 +163,13 @@ def _refine_day(
     taken = rows.height
     rows, bad = _judge_corrected(rows, contract)
     refused = _refuse(lake, contract, todo, bad)
-    settled = settle(rows, contract)
+    settled = versions.settle(rows, contract, todo.register) if todo.register else settle(rows, contract)
     out = locate(settled.rows, contract, reference, city.h3_resolution)
+    for area in outlines:
+        out = area.fill(out, contract)
     out = out.with_columns(city.local(contract.starts_at()).alias("local_time"))
     order = [c for c in contract.polars_schema("refined") if c != "event_date"]
-    part = lake.write_part("refined", contract.name, todo.day, todo.stem, out.select(order).sort(contract.key))
+    part = lake.write_part("refined", contract.name, todo.day, todo.stem, out.select(order).sort(contract.key_in("refined")))
     result = Refined(contract.name, todo.day, taken, part.rows, bad.height, settled.repeated, settled.superseded, True)
     return part, refused, result
 

@@ -15,6 +15,7 @@ import polars as pl
 from assets import duck
 from assets.dependencies import LEDGER, macros
 from assets.duck import aligned, literal
+from assets.held import Held, held
 from schemas import ledger, registry
 from schemas.city import City
 from schemas.lake import PARTITIONED, File, Lake
@@ -65,6 +66,16 @@ class Inputs:
             for file in files:
                 grouped[table].setdefault(file.event_date, []).append(file)
         return grouped
+
+    @cached_property
+    def held(self) -> dict[str, Held]:
+        """What each table holds by day."""
+        return {t: held(files) for t, files in self.files.items()}
+
+    def spans(self, first: date, last: date) -> dict[str, tuple[date, date]]:
+        """The first and the last partition of each table that a span of days reaches."""
+        contracts = registry.table_contracts()
+        return {t: (contracts[t].partition_of(first), contracts[t].partition_of(last)) for t in self.files}
 
     @cached_property
     def books_by_day(self) -> dict[date, list[str]]:

@@ -73,7 +73,7 @@ def checks(contract: Contract, layer: str) -> list[Check]:
     if contract.event_time is not None:
         out += _of_time(contract, layer)
     if layer != "raw":  # repeats are settled, and with them whatever holds for a table, when refining
-        out += [_unique(contract), *_of_table(contract)]
+        out += [_unique(contract, layer), *_of_table(contract)]
     out += [
         Check(f"{c.name}.silent", "silent", c.name, "a value in some row, as on the day before", "warning")
         for c in contract.columns
@@ -139,12 +139,12 @@ def _of_time(contract: Contract, layer: str) -> list[Check]:
     return out
 
 
-def _unique(contract: Contract) -> Check:
+def _unique(contract: Contract, layer: str) -> Check:
     """Hashes of equal keys are equal: no repeated hash, no repeated key; where one is, the keys are counted."""
-    keys = ", ".join(map(quoted, contract.key))
+    keys = ", ".join(map(quoted, contract.key_in(layer)))
     groups = f"SELECT {keys} FROM this GROUP BY {keys} HAVING count(*) > 1"
     return Check(
-        "key.repeated", "repeated", ", ".join(contract.key), "each key once", "critical",
+        "key.repeated", "repeated", ", ".join(contract.key_in(layer)), "each key once", "critical",
         f"count(*) - count(DISTINCT hash({keys}))", f"row({keys}) IN (SELECT row({keys}) FROM ({groups}))",
         f"SELECT sum(c - 1) FROM (SELECT count(*) AS c FROM this GROUP BY {keys} HAVING count(*) > 1)",
     )  # fmt: skip

@@ -19,7 +19,7 @@ def table_schema(contract: Contract, layer: str) -> dg.TableSchema:
             dg.TableColumn(c.name, str(arrow.field(c.name).type), description=c.label, constraints=_constraints(c))
             for c in contract.stage_columns(layer)
         ],
-        constraints=dg.TableConstraints(other=[f"unique: {', '.join(contract.key)}"] if layer != "raw" else []),
+        constraints=dg.TableConstraints(other=[f"unique: {', '.join(contract.key_in(layer))}"] if layer != "raw" else []),
     )
 
 

@@ -33,6 +33,9 @@ def apply(wire: pl.DataFrame, source: Source, contract: Contract) -> Mapped:
     wire, filtered = _shape(wire, source)
     fields = {f.target: f for f in source.fields}
     read = {c.name: WireValue(c, fields.get(c.name), wire, source) for c in contract.columns}
+    for name, field in fields.items():
+        if field.after:
+            read[name].follow(read[field.after])
     typed = wire.lazy().with_columns(r.typed.alias(f"={n}") for n, r in read.items()).collect()
     # the interval first: rates become amounts over it
     for names in ([contract.interval], [n for n in read if n != contract.interval]):
@@ -57,6 +60,8 @@ def _filled(column: Column) -> pl.Expr:
     value = pl.col(f"={column.name}")
     if column.from_place:
         return value.fill_null(pl.col("_place"))
+    if column.from_receipt:
+        return value.fill_null(pl.col("_received_at"))
     return value if column.default is None else value.fill_null(column.default)
 
 

@@ -25,6 +25,7 @@ from schemas.contract import QUARANTINE, Contract
 from schemas.lake import Lake, Part
 from schemas.ledger import Tally
 from schemas.rejection import Code
+from schemas.stages import WHOLE_TABLE
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,12 @@ def decode(chunk: reading.Chunk | Split | Gathered, landing: Landing) -> Batch:
         with open_binary(chunk.file.uri) as handle:
             decoded = parquet.read(handle, chunk.group, chunk.first_row, landing.source)
         uri, size = chunk.file.uri, chunk.end - chunk.start
-        decoded = told.of_file(decoded, landing.source, landing.contract, (uri,))
+        decoded = told.of_file(decoded, landing.source, landing.contract, (uri,), chunk.file.received_at)
         return Batch(uri, uri, chunk.stem, size, chunk.file.received_at, landing.at, decoded)
     file = chunk.split.file
     named = chunk.documents or ((chunk.member, len(chunk.data)),)
     names = tuple(file.uri + (f"!{member}" if member else "") for member, _ in named)
-    decoded = told.of_file(_of_bytes(chunk, landing, names[0]), landing.source, landing.contract, names)
+    decoded = told.of_file(_of_bytes(chunk, landing, names[0]), landing.source, landing.contract, names, file.received_at)
     members = None if decoded.documents is None else told.Members(names, decoded.documents, file.received_at)
     stem = Split(file, chunk.offset, 0, member=chunk.member).stem
     size = len(chunk.data) or chunk.split.end - chunk.split.start
@@ -211,6 +212,8 @@ def write(batch: Batch, landing: Landing) -> Written:
     kept = batch.kept if batch.kept is not None else pl.DataFrame()
     if kept.height:
         rows = _with_lineage(kept, batch, contract)
+        if contract.kind == "snapshots":
+            rows = rows.with_columns(pl.lit(landing.source.name if landing.source.whole else None, pl.String).alias(WHOLE_TABLE.name))
         time = pl.col(contract.event_time or "")
         middle = rows.select(time.median()).item()  # one clock that runs ahead must not hide that the others are late
         late = dict(rows.filter(time < pl.col("_received_at") - contract.late_after).group_by("event_date").len().rows())

@@ -3,7 +3,7 @@
 Which column holds a time, and whether it is plausible, is not decided here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -12,6 +12,8 @@ import polars as pl
 from pipelines.sources.source import EPOCHS
 
 Ambiguous = Literal["earliest", "latest", "raise", "null"]
+BEFORE = timedelta(hours=1)
+"""A time of day without a date that lies at most this before what it follows is that, and no time of the next day."""
 YEARS_68_TO_10000_US = (-6.0e16, 2.53e17)
 
 
@@ -39,7 +41,36 @@ class Clock:
         if self.format in EPOCHS:
             return self._epoch(values)
         texts = values.cast(pl.String)
+        if self._day_in:
+            return self.settled(self._days_and_times(texts))
         return self._iso(texts) if self.format == "iso" else self._pattern(texts)
+
+    def instants_after(self, values: pl.Series, anchors: pl.Series) -> pl.Series:
+        """UTC instants of times of day ("23:59:30") that follow an instant; values that tell their date keep it.
+
+        A time belongs to the day on which the zone's clock shows it from an hour before the anchor to 23 hours after it. Where
+        that clock shows it twice, the one nearest to the anchor is meant.
+        """
+        dated = pl.Series(values.name, [None], dtype=pl.Datetime("us", "UTC")).new_from_index(0, values.len())
+        if values.dtype.is_temporal() or self.format == "iso" or any(d in self.format for d in ("%d", "%j", "%F", "%D")):
+            dated = self.instants(values)
+        begin = anchors.dt.convert_time_zone(self.zone).dt.replace_time_zone(None) - BEFORE
+        since_midnight = self.times_of_day(values).cast(pl.Duration("us"))
+        wall = begin.dt.truncate("1d") + since_midnight
+        wall = (wall + timedelta(days=1)).zip_with((wall < begin).fill_null(False), wall)
+        first, second = (replace(self, ambiguous=a).settled(wall) for a in ("earliest", "latest"))
+        found = first.zip_with(((first - anchors).abs() <= (second - anchors).abs()).fill_null(False), second)
+        return dated.zip_with(dated.is_not_null(), found)
+
+    def times_of_day(self, values: pl.Series) -> pl.Series:
+        """Times of day of texts as HH:MM[:SS[.f]], or by a pattern without a date; null where a value is none."""
+        if values.dtype == pl.Time:
+            return values
+        texts = values.cast(pl.String)
+        if self.format != "iso":
+            return texts.str.to_time(self.format, strict=False)
+        full = texts.str.to_time("%H:%M:%S%.f", strict=False)
+        return full.zip_with(full.is_not_null(), texts.str.to_time("%H:%M", strict=False))
 
     def wall_clock(self, texts: pl.Series) -> pl.Series:
         """The times as written, where they carry no offset."""
@@ -47,6 +78,8 @@ class Clock:
             return texts.dt.replace_time_zone(None)
         if self.format == "iso":
             return _naive_iso(texts.cast(pl.String))
+        if self._day_in:
+            return self._days_and_times(texts.cast(pl.String))
         if self.format in EPOCHS or "%z" in self.format:
             return pl.Series(texts.name, [None] * texts.len(), pl.Datetime("us"))
         return texts.cast(pl.String).str.to_datetime(self.format, time_unit="us", strict=False)
@@ -60,6 +93,20 @@ class Clock:
             return texts.str.to_date(self.format, strict=False)
         dashed = texts.str.to_date("%Y-%m-%d", strict=False)
         return dashed.zip_with(dashed.is_not_null(), texts.str.to_date("%Y%m%d", strict=False))
+
+    @property
+    def _day_in(self) -> str:
+        """The epoch that tells the day of a time of day beside it, such as "epoch_s" of "epoch_s %H:%M"."""
+        epoch, blank, _ = self.format.partition(" ")
+        return epoch if blank and epoch in EPOCHS else ""
+
+    def _days_and_times(self, texts: pl.Series) -> pl.Series:
+        """Wall-clock times of texts such as "1420156800 09:41": the UTC day of an epoch, then the time of day by the clock."""
+        parts = texts.str.splitn(" ", 2)
+        days = replace(self, format=self._day_in).instants(parts.struct.field("field_0")).dt.date()
+        times = parts.struct.field("field_1").str.to_time(self.format.partition(" ")[2], strict=False)
+        both = pl.DataFrame({"day": days, "time": times})
+        return both.select(pl.col("day").dt.combine(pl.col("time")).alias(texts.name)).to_series()
 
     def _epoch(self, values: pl.Series) -> pl.Series:
         number = values.cast(pl.Float64, strict=False) * EPOCHS[self.format]

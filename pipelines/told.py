@@ -1,4 +1,4 @@
-"""Wire columns that landing fills itself: the file a row came from, its place in its document, its message's topic.
+"""Wire columns that landing fills itself: a row's file, its place in its document, its receipt, its message's topic.
 
 What a document says is the formats'.
 """
@@ -39,28 +39,35 @@ class Members:
 
     def received_at(self, rows: pl.Series) -> pl.Series:
         """When the file was received, for each row."""
-        return pl.Series("_received_at", [self.at], dtype=pl.Datetime("us", "UTC")).new_from_index(0, rows.len())
+        return _received(self.at, rows)
 
 
-def of_file(decoded: Decoded, source: Source, contract: Contract, names: tuple[str, ...]) -> Decoded:
-    """Add what is asked for of `_file` and `_place`; names are the file, or `file!member`, for each document of it."""
+def of_file(decoded: Decoded, source: Source, contract: Contract, names: tuple[str, ...], at: datetime) -> Decoded:
+    """Add what is asked for of `_file`, `_place` and `_received_at`.
+
+    Args:
+        names: the file, or `file!member`, for each document of it.
+        at: when the file was received.
+    """
     files = pl.Series([n.rpartition("!")[2].rpartition("/")[2] for n in names], dtype=pl.String)
 
     def told(rows: pl.Series) -> list[pl.Series]:
+        received = [_received(at, rows)] if _asks_receipt(source, contract) else []
         if "_file" not in source.wire_names:
-            return []
+            return received
         of = np.zeros(rows.len(), np.int64) if decoded.documents is None else decoded.documents[rows.to_numpy()]
-        return [files.gather(of).alias("_file")]
+        return [files.gather(of).alias("_file"), *received]
 
     return _with(decoded, source, contract, told, lambda rows: rows.to_numpy())
 
 
 def of_messages(decoded: Decoded, source: Source, contract: Contract, origins: Origins) -> Decoded:
-    """Add what is asked for of the topic and its levels, and of `_place`; a message has no file."""
+    """Add what is asked for of the topic and its levels, of `_place` and `_received_at`; a message has no file."""
 
     def told(rows: pl.Series) -> list[pl.Series]:
         nothing = pl.Series("_file", [None], dtype=pl.String).new_from_index(0, rows.len())
-        return origins.levels(source.topic_names, rows) + ([nothing] if "_file" in source.wire_names else [])
+        received = [origins.received_at(rows)] if _asks_receipt(source, contract) else []
+        return [*origins.levels(source.topic_names, rows), *([nothing] if "_file" in source.wire_names else []), *received]
 
     return _with(decoded, source, contract, told, origins.within)
 
@@ -83,6 +90,14 @@ def _with(
         return [*told(rows), pl.Series("_place", place, dtype=pl.Int64)]
 
     return replace(decoded, frames=tuple(f.with_columns(columns(f["_position"])) for f in decoded.frames))
+
+
+def _asks_receipt(source: Source, contract: Contract) -> bool:
+    return "_received_at" in source.wire_names or any(c.from_receipt for c in contract.columns)
+
+
+def _received(at: datetime, rows: pl.Series) -> pl.Series:
+    return pl.Series("_received_at", [at], dtype=pl.Datetime("us", "UTC")).new_from_index(0, rows.len())
 
 
 def _numbered(documents: np.ndarray) -> np.ndarray:

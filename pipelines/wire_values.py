@@ -3,7 +3,7 @@
 Shaping rows and telling faults apart is `mapping`; whether a value is allowed is `schemas.conform`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import polars as pl
@@ -35,6 +35,10 @@ class WireValue:
                 self.parts = [_Part(column, field, source, pl.concat_str(texts, separator=field.join), pl.String())]
         elif len(names) == len(field.wire) or field.combine == "first":
             self.parts = [_Part(column, field, source, pl.col(w), wire.schema[w]) for w in names]
+
+    def follow(self, other: "WireValue") -> None:
+        """Times of day without a date follow the instant of another column."""
+        self.parts = [replace(p, follows=other.typed) for p in self.parts]
 
     @property
     def typed(self) -> pl.Expr:
@@ -129,6 +133,7 @@ class _Part:
     source: Source
     wire: pl.Expr
     dtype: pl.DataType
+    follows: pl.Expr | None = None
 
     @property
     def text(self) -> bool:
@@ -177,10 +182,19 @@ class _Part:
 
     @property
     def instant(self) -> pl.Expr:
+        clock = self._clock
+        if self.follows is not None:
+            both = pl.struct(self._translated.alias("time"), self.follows.alias("anchor"))
+            return both.map_batches(
+                lambda s: clock.instants_after(s.struct.field("time"), s.struct.field("anchor")),
+                return_dtype=pl.Datetime("us", "UTC"),
+            )
         return self._translated.map_batches(self._clock.instants, return_dtype=pl.Datetime("us", "UTC"))
 
     @property
     def wall_clock(self) -> pl.Expr:
+        if self.follows is not None:
+            return self.raw.map_batches(self._clock.times_of_day, return_dtype=pl.Time)
         return self.raw.map_batches(self._clock.wall_clock, return_dtype=pl.Datetime("us"))
 
     @property

@@ -8,10 +8,11 @@ from typing import Literal
 
 import polars as pl
 
+from schemas import privacy as classes
 from schemas.errors import ContractError
+from schemas.privacy import Privacy
 
 Kind = Literal["string", "int", "float", "bool", "instant", "local_time", "date"]
-Privacy = Literal["open", "coarsen", "pseudonymise", "forbidden"]
 
 POLARS: dict[str, pl.DataType] = {
     "string": pl.String(),
@@ -35,8 +36,12 @@ class Column:
         default: taken where the source has no such value; the column is then never null.
         from_place: the row's place in its document (byte, row or entry) stands in where the source has no such value, so
             that rows which share everything else stay apart, and the same document sent again says the same.
+        from_receipt: the instant at which the row was received stands in where the source has no such value.
         of_delivery: it says when or how the row was sent, not what happened: rows that differ in it alone are repeats.
         formula: how a metric's column is computed, in words of the field.
+        privacy: what becomes of its values before they are stored (`schemas.privacy`).
+        purpose, rotates: of pseudonyms: which key makes them, and whether they change with the event's local day ("day").
+        coarsen: "h3:<resolution>" of lat and lon, "minute" or "hour" of instants, "block" of street addresses.
     """
 
     name: str
@@ -51,8 +56,12 @@ class Column:
     pattern: str | None = None
     default: str | int | float | None = None
     from_place: bool = False
+    from_receipt: bool = False
     of_delivery: bool = False
     formula: str | None = None
+    purpose: str | None = None
+    rotates: Literal["day"] | None = None
+    coarsen: str | None = None
 
     def check(self, where: str) -> None:
         """Raise ContractError where the column contradicts itself."""
@@ -68,8 +77,14 @@ class Column:
             raise ContractError(place, f"allowed values or pattern on a {self.kind}", "they belong to strings")
         if self.from_place and (self.kind != "int" or self.default is not None):
             raise ContractError(place, f"from_place on a {self.kind}, or beside a default", "a place is an int, and never absent")
-        if self.privacy not in ("open", "forbidden"):
-            raise ContractError(place, f"privacy class {self.privacy!r} has no treatment yet", "declare it open or leave it out")
+        if self.from_receipt and (self.kind != "instant" or self.default is not None):
+            raise ContractError(place, f"from_receipt on a {self.kind}, or beside a default", "a receipt is an instant")
+        classes.check_column(place, self)
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether a source may leave it out: it may be empty, or something stands in."""
+        return self.nullable or self.default is not None or self.from_place or self.from_receipt
 
     @property
     def dtype(self) -> pl.DataType:
@@ -80,3 +95,12 @@ class Column:
     def label(self) -> str:
         """Doc and unit in one line, as comments in DuckDB show it."""
         return self.doc + (f" [{self.unit}]" if self.unit else "") + (f" = {self.formula}" if self.formula else "")
+
+    @property
+    def treatment(self) -> str:
+        """Privacy class and what it does, in a few words: "open", "coarsen to h3:10", "pseudonymise for eservices, by day"."""
+        by_day = f", by {self.rotates}" if self.rotates else ""
+        return {
+            "coarsen": f"coarsen to {self.coarsen}",
+            "pseudonymise": f"pseudonymise for {self.purpose}{by_day}",
+        }.get(self.privacy, self.privacy)

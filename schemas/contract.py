@@ -15,6 +15,11 @@ import pyarrow as pa
 from schemas.column import Column
 from schemas.errors import ContractError
 from schemas.health import Health
+from schemas.privacy import FORBIDDEN, check_columns
+from schemas.publish import GATED, Publish
+from schemas.stages import OF_RELEASE, OF_SNAPSHOTS, QUARANTINE, SNAPSHOT_AT, STAGE_COLUMNS, VALID_FROM
+
+__all__ = ["OF_RELEASE", "QUARANTINE", "STAGE_COLUMNS", "Contract", "Described", "RowRule", "Severity", "TableRule", "arrow"]
 
 Severity = Literal["critical", "warning"]
 
@@ -80,7 +85,9 @@ class Contract:
         lookback_days, lookahead_days: days before and after the partition that a metric reads. A day that looks ahead is
             measured once more when the next one comes.
         health: how the devices of a feed are judged by day.
+        publish: what the publish gate must know of a metric that is about people.
         sources: standards and papers with edition, for feeds and metrics alike.
+        forbids: content that no row of a feed or reference table may carry in any field (`schemas.privacy`).
         wire: what a source of a format ("gbfs") or of one type of it ("ngsi/ParkingSpot") need not say in citylake.toml:
             the settings of its block, above all `columns`, which the block may override one by one.
     """
@@ -107,7 +114,9 @@ class Contract:
     lookahead_days: int = 0
     described: Described | None = None
     health: Health | None = None
+    publish: Publish | None = None
     sources: tuple[str, ...] = field(default=())
+    forbids: tuple[str, ...] = tuple(FORBIDDEN)
     wire: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -118,6 +127,7 @@ class Contract:
             raise ContractError(where, f"column {twice[0]} is declared twice", "keep one")
         for column in self.columns:
             column.check(where)
+        check_columns(where, self.columns, self.key, self.forbids)
         for role, wanted in (("key", self.key), ("event_time", (self.event_time,)), ("interval", (self.interval,))):
             for name in wanted:
                 if name is not None and name not in names:
@@ -127,8 +137,21 @@ class Contract:
                 raise ContractError(f"{where}, column {name}", "a key column is nullable", "set nullable=False")
         if self.layer == "feed" and not self.event_time:
             raise ContractError(where, "a feed without event_time", "name the column that dates a row")
+        if self.kind == "snapshots":
+            self._check_snapshots(where)
         if self.health is not None:
             self.health.check(where, names, self.interval)
+        if self.publish is not None:
+            self.publish.check(where, names, self.key)
+
+    def _check_snapshots(self, where: str) -> None:
+        told = self[SNAPSHOT_AT] if SNAPSHOT_AT in self else None
+        if told is None or told.kind != "instant" or not told.of_delivery or told.nullable:
+            raise ContractError(where, f"snapshots without {SNAPSHOT_AT}", "add it: an instant, of_delivery, never empty")
+        if self.described is not None and (self.described.factors or self.described.clock):
+            raise ContractError(
+                where, "snapshots of devices that are corrected", "what is published is not put right; leave it out"
+            )
 
     def __getitem__(self, name: str) -> Column:
         return next(c for c in self.columns if c.name == name)
@@ -137,15 +160,40 @@ class Contract:
         return any(c.name == name for c in self.columns)
 
     @property
+    def is_gated(self) -> bool:
+        """Whether the metric passes the publish gate; one about people that does not say how passes by its `n`."""
+        said = self.publish is not None and not self.publish.open_because
+        return said or (self.publish is None and self.layer == "metric" and self.domain in GATED)
+
+    @property
     def names(self) -> list[str]:
         """Column names in order."""
         return [c.name for c in self.columns]
 
+    @property
+    def guarded(self) -> tuple[Column, ...]:
+        """The columns whose values are not stored as they came."""
+        return tuple(c for c in self.columns if c.privacy != "open")
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """The purposes whose keys must be there before a row is read, sorted."""
+        return tuple(sorted({c.purpose for c in self.columns if c.purpose}))
+
     def stage_columns(self, layer: str) -> tuple[Column, ...]:
         """All columns of the table in a layer of the lake: the contract's own and what the stage adds."""
         before, after = STAGE_COLUMNS[layer]
+        if self.kind == "snapshots":
+            after = (*OF_SNAPSHOTS.get(layer, ()), *after)
         own = {c.name for c in self.columns}
-        return (*(c for c in before if c.name not in own), *self.columns, *(c for c in after if c.name not in own))
+        columns = self.columns
+        if layer == "published":  # what is withheld is empty
+            columns = tuple(c if c.name in self.key else replace(c, nullable=True, allowed=None) for c in columns)
+        return (*(c for c in before if c.name not in own), *columns, *(c for c in after if c.name not in own))
+
+    def key_in(self, layer: str) -> tuple[str, ...]:
+        """The columns that tell rows of one layer's table apart; of snapshots refining keeps every version of a key."""
+        return (*self.key, VALID_FROM.name) if self.kind == "snapshots" and layer == "refined" else self.key
 
     def polars_schema(self, layer: str | None = None) -> dict[str, pl.DataType]:
         """Name to Polars type; of one layer's table, or of the contract's own columns."""
@@ -165,10 +213,18 @@ class Contract:
             return [partition]
         return [partition.replace(day=n + 1) for n in range(monthrange(partition.year, partition.month)[1])]
 
+    def span_of(self, partition: date) -> tuple[date, date]:
+        """The first and the last day that a partition is made of."""
+        days = self.days_of(partition)
+        return days[0] - timedelta(days=self.lookback_days), days[-1] + timedelta(days=self.lookahead_days)
+
     def reads(self, partitions: Iterable[date]) -> list[date]:
         """The days that partitions are made of, those they look back and ahead to included, sorted."""
-        around = range(-self.lookback_days, self.lookahead_days + 1)
-        return sorted({d + timedelta(days=k) for p in partitions for d in self.days_of(p) for k in around})
+        out: list[date] = []
+        for first, last in map(self.span_of, sorted(set(partitions))):
+            start = max(first, out[-1] + timedelta(days=1)) if out else first
+            out += [start + timedelta(days=n) for n in range((last - start).days + 1)]
+        return out
 
     def starts_at(self) -> pl.Expr:
         """The instant at which a row's interval begins; for point events, the event time.
@@ -197,40 +253,3 @@ def arrow(columns: tuple[Column, ...]) -> pa.Schema:
 
 def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
-EVENT_DATE = Column("event_date", "date", "day of the event in the city's time zone", nullable=False)
-
-LINEAGE = (
-    Column("_source", "string", "file or topic the row was read from", nullable=False),
-    Column("_position", "int", "byte offset, row number or sequence within the source", nullable=False),
-    Column("_received_at", "instant", "when the source was received", nullable=False),
-    Column("_landed_at", "instant", "when the row was written to the lake", nullable=False),
-    Column("_contract_version", "int", "version of the contract that judged the row", nullable=False),
-)
-
-REFINED = (
-    Column("h3_cell", "string", "H3 cell of the place, at the city's resolution", nullable=True),
-    Column("local_time", "local_time", "wall-clock time of the interval's start or the event", nullable=False),
-    Column("_versions", "int", "rows received for this key", nullable=False, minimum=1),
-    Column("_corrections", "string", "unit and clock corrections applied, from reference/sensors"),
-)
-
-QUARANTINE = (
-    Column("event_date", "date", "day of the event, where it could be told"),
-    Column("stage", "string", "stage that refused the row", nullable=False),
-    Column("code", "string", "reason, from the closed list", nullable=False),
-    Column("column", "string", "column at fault, or name of the broken rule"),
-    Column("found", "string", "the value found, shortened to 200 characters"),
-    Column("expected", "string", "what the contract asks for"),
-    Column("payload", "string", "the row as it came; bytes that are no text as \\xNN"),
-    *LINEAGE,
-)
-
-# layer of the lake -> columns before and after the contract's own
-STAGE_COLUMNS: dict[str, tuple[tuple[Column, ...], tuple[Column, ...]]] = {
-    "raw": ((EVENT_DATE,), LINEAGE),
-    "refined": ((EVENT_DATE,), (*REFINED, *LINEAGE)),
-    "metrics": ((EVENT_DATE,), ()),
-    "reference": ((), ()),
-}

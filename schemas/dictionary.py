@@ -16,6 +16,7 @@ from schemas.contract import QUARANTINE, STAGE_COLUMNS, Contract
 from schemas.errors import CitylakeError
 from schemas.odcs import TABLES
 from schemas.rejection import MEANING
+from schemas.stages import OF_SNAPSHOTS
 from schemas.units import CONVERSIONS
 
 THRESHOLDS = Path(__file__).parent / "reference" / "thresholds.csv"
@@ -148,6 +149,8 @@ def _values(column: Column) -> str:
         said.append(f"`{column.default}` where the source has none")
     if column.from_place:
         said.append("the row's place in its document where the source has none")
+    if column.from_receipt:
+        said.append("when the row was received where the source has none")
     if column.privacy != "open":
         said.append(f"privacy class {column.privacy}")
     return "; ".join(said)
@@ -193,6 +196,8 @@ def _stages() -> list[str]:
     for layer, (before, after) in STAGE_COLUMNS.items():
         if before or after:
             out += [f"`{layer}/<name>`:", "", *_columns((*before, *after))]
+    for layer, more in OF_SNAPSHOTS.items():
+        out += [f"`{layer}/<name>` of feeds of snapshots, besides:", "", *_columns(more)]
     return out
 
 

@@ -9,7 +9,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from schemas.column import Column
 from schemas.contract import Contract
 from schemas.errors import ContractError
 
@@ -51,14 +50,10 @@ def breaking_changes(old: dict[str, Any], contract: Contract) -> list[str]:
         out += [f"column {name}: {change}" for change in changes]
     if fed:
         gained = [c for c in contract.columns if c.name not in old["columns"]]
-        out += [f"column {c.name} is new and required" for c in gained if _must_be_sent(c)]
+        out += [f"column {c.name} is new and required" for c in gained if not c.may_be_absent]
         rules = new["row_rules"].items()
         out += [f"row rule {n} is new or changed" for n, condition in rules if old["row_rules"].get(n) != condition]
     return out
-
-
-def _must_be_sent(column: Column) -> bool:
-    return not column.nullable and column.default is None
 
 
 def _reader_changes(was: dict[str, Any], now: dict[str, Any]) -> list[str]:

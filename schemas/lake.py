@@ -27,8 +27,8 @@ from schemas.storage import DELTA_TIMEOUTS, file_system, is_remote, options_for
 
 __all__ = ["LAYERS", "PARTITIONED", "File", "Lake", "Part", "Step"]
 
-LAYERS = ("raw", "quarantine", "refined", "metrics", "reference", "ledger")
-PARTITIONED = {"raw", "quarantine", "refined", "metrics"}
+LAYERS = ("raw", "quarantine", "refined", "metrics", "published", "reference", "ledger")
+PARTITIONED = {"raw", "quarantine", "refined", "metrics", "published"}
 NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 TRIES = 40
 FEW = 8
@@ -261,13 +261,14 @@ class Lake:
         schema = dict(pl.DataFrame(pl.from_arrow(pa.schema(table.schema().to_arrow()).empty_table())).schema)
         return {n: t for n, t in schema.items() if n != "event_date" or layer not in PARTITIONED}
 
-    def read(self, files: Iterable[File | str], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-        """The rows of files, given as they are or by their uris; a column that an older file lacks is null."""
+    def read(self, files: Iterable[File | str], schema: Mapping[str, pl.DataType], uri: str | None = None) -> pl.LazyFrame:
+        """Rows of files, given as they are or by uris; a column that an older file lacks is null. `uri` names one to add."""
         return pl.scan_parquet(
             [f if isinstance(f, str) else f.uri for f in files],
             schema=dict(schema),
             missing_columns="insert",
             hive_partitioning=False,
+            include_file_paths=uri,
             storage_options=self.options,
         )
 

@@ -66,7 +66,7 @@ def unique_key(contract: Contract, layer: str) -> tuple[str, ...]:
     """The columns that tell rows of one table apart; none in raw, where a redelivered event stands twice."""
     if layer == "raw":
         return ()
-    return ("event_date", *contract.key) if layer == "metrics" else contract.key
+    return ("event_date", *contract.key) if layer == "metrics" else contract.key_in(layer)
 
 
 def _table(contract: Contract, layer: str) -> dict[str, Any]:

@@ -56,6 +56,10 @@ CONVERSIONS: dict[str, dict[str, Conversion]] = {
     },
     "m": {"m": Conversion(1.0), "km": Conversion(1e3), "ft": Conversion(0.3048), "mi": Conversion(KM_PER_MILE * 1e3)},
     "deg": {"deg": Conversion(1.0)},
+    "W": {"W": Conversion(1.0), "kW": Conversion(1e3), "MW": Conversion(1e6)},
+    # shares of volume (ppb) need the gas and its temperature, and have no factor here
+    "ug/m3": {"ug/m3": Conversion(1.0), "mg/m3": Conversion(1e3), "ng/m3": Conversion(1e-3)},
+    "dB(A)": {"dB(A)": Conversion(1.0)},
 }
 
 
@@ -86,6 +90,11 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ft": ("FOT",),
     "mi": ("SMI",),
     "deg": ("DD", "°"),
+    # both letters that are printed as mu
+    "ug/m3": ("GQ", "µg/m3", "μg/m3", "µg/m³", "μg/m³", "ug/m³", "ug.m-3"),
+    "mg/m3": ("GP", "mg/m³", "mg.m-3"),
+    "ng/m3": ("ng/m³",),
+    "dB(A)": ("2N", "dBA", "dB", "dB[A]", "db", "decibel"),
 }
 
 

@@ -1,9 +1,11 @@
 """Exports the lake: the DuckDB file, Parquet and CSV of the metrics, and catalog.json, which describes them.
 
-Only what changed since the last catalog is written again. How each kind is written belongs to its own file.
+Metrics about people pass the publish gate first. Only what changed since the last catalog is written again.
+How each kind is written belongs to its own file.
 """
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
@@ -17,6 +19,7 @@ from assets.exports.csv import header_size, write_csv
 from assets.exports.duckdb_file import write_duckdb
 from assets.exports.parquet import drop_other_months, month_file, write_month
 from assets.exports.snapshot import Table, combined, snapshot
+from assets.publishing.gate import release
 from schemas.city import City
 from schemas.lake import Lake
 
@@ -35,6 +38,7 @@ def export(lake: Lake, city: City, folder: Path | None = None, at: datetime | No
     """
     folder = folder or lake.exports()
     sweep(folder)
+    through = release(lake)
     tables, before = snapshot(lake), _last(folder)
     with connect(lake) as con:
         published = {t.name: _publish(con, folder, t, before) for t in tables if t.layer == "metrics"}
@@ -48,6 +52,7 @@ def export(lake: Lake, city: City, folder: Path | None = None, at: datetime | No
         "time_zone": city.zone,
         "generated_at": (at or datetime.now(UTC)).isoformat(),
         "duckdb": {"file": DUCKDB, "bytes": path.stat().st_size, "digest": digest},
+        "released": [asdict(r) for r in through if r.partitions],
         "tables": [_described(t) | published.get(t.name if t.layer == "metrics" else "", {}) for t in tables],
     }
     with aside(folder / CATALOG) as half:

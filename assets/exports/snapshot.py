@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from schemas import ledger
 from schemas.column import Column
-from schemas.contract import QUARANTINE
+from schemas.contract import OF_RELEASE, QUARANTINE
 from schemas.lake import PARTITIONED, File, Lake
 from schemas.registry import feeds, table_contracts
 
@@ -71,10 +71,13 @@ def snapshot(lake: Lake) -> list[Table]:
     out = []
     for full_name, contract in table_contracts().items():
         layer, name = full_name.split(".", 1)
+        # of metrics about people, what the publish gate let through
+        held = "published" if layer == "metrics" and contract.is_gated else layer
+        columns = tuple(c for c in contract.stage_columns(held) if c not in OF_RELEASE)
         out.append(
             Table(
-                layer, name, contract.doc, contract.stage_columns(layer), _files(lake, layer, name),
-                contract.key, contract.domain, contract.version, contract.sources,
+                layer, name, contract.doc, columns, _files(lake, held, name),
+                contract.key_in(layer), contract.domain, contract.version, contract.sources,
             )
         )  # fmt: skip
     for name, contract in feeds().items():

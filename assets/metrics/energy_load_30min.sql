@@ -32,7 +32,7 @@ expected AS (
         count(*) AS expected_meters,
         sum(expected_registers) AS expected_registers
     FROM (SELECT DISTINCT event_date, meter_class, district, direction, meter_id, expected_registers FROM meters)
-    GROUP BY ALL
+    GROUP BY event_date, meter_class, district, direction
 ),
 measured AS (
     SELECT
@@ -43,13 +43,18 @@ measured AS (
         half_hour,
         CAST(sum(n) AS BIGINT) AS n,
         count(*) AS meters,
-        CAST(sum(observed_s) AS DOUBLE) AS observed_s,
-        CAST(sum(exact(observed_s * health_share)) AS DOUBLE)
-            / CAST(sum(observed_s) FILTER (WHERE health_share IS NOT NULL) AS DOUBLE) AS health_share,
+        CAST(sum(observed_us) AS DOUBLE) AS observed_us,
+        CAST(sum(estimated_us) AS DOUBLE) AS estimated_us,
+        CAST(sum(exact(observed_us * health_share)) AS DOUBLE)
+            / nullif(CAST(sum(observed_us) FILTER (WHERE health_share IS NOT NULL) AS DOUBLE), 0) AS health_share,
         CAST(sum(energy_kwh) AS DOUBLE) AS energy_kwh,
-        CAST(sum(estimated_kwh) AS DOUBLE) AS estimated_kwh
+        CAST(sum(estimated_kwh) AS DOUBLE) AS estimated_kwh,
+        CAST(sum(interpolated_kwh) AS DOUBLE) AS interpolated_kwh,
+        CAST(sum(like_days_kwh) AS DOUBLE) AS like_days_kwh,
+        CAST(sum(spread_kwh) AS DOUBLE) AS spread_kwh,
+        coalesce(CAST(max(energy_kwh) AS DOUBLE) / nullif(CAST(sum(energy_kwh) AS DOUBLE), 0), 0) AS highest_meter_share
     FROM meters
-    GROUP BY ALL
+    GROUP BY event_date, meter_class, district, direction, half_hour
 ),
 observed AS (
     SELECT
@@ -60,12 +65,17 @@ observed AS (
         h.bin_at,
         h.local_time,
         coalesce(m.n, 0) AS n,
-        least(coalesce(m.observed_s, 0) / CAST(h.seconds * e.expected_registers AS DOUBLE), 1) AS coverage_share,
+        least(coalesce(m.observed_us, 0) / (h.seconds * 1e6 * e.expected_registers), 1) AS coverage_share,
+        least(coalesce(m.estimated_us, 0) / (h.seconds * 1e6 * e.expected_registers), 1) AS estimated_share,
         m.health_share,
         coalesce(m.meters, 0) AS meters,
         e.expected_meters,
+        m.highest_meter_share,
         m.energy_kwh,
         m.estimated_kwh,
+        m.interpolated_kwh,
+        m.like_days_kwh,
+        m.spread_kwh,
         h.seconds
     FROM expected AS e
     JOIN half_hours AS h USING (event_date)
@@ -74,7 +84,7 @@ observed AS (
 SELECT
     * EXCLUDE (seconds),
     CASE
-        WHEN n = 0 THEN 'no_data'
+        WHEN n = 0 AND energy_kwh IS NULL THEN 'no_data'
         WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
     END AS null_reason,
     CASE WHEN null_reason IS NULL THEN energy_kwh * 3600 / seconds END AS load_kw

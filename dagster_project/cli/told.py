@@ -148,6 +148,15 @@ def print_exports(folder: Path, catalog: dict[str, Any]) -> None:
     file = f"citylake.duckdb ({size(catalog['duckdb']['bytes'])})"
     text = f"Exported {published} metrics to {near(told['folder'])}: {file}, parquet/, csv/, catalog.json"
     console().print(text, markup=False, soft_wrap=True)
+    withheld = {r["metric"]: r["suppressed"] + r["held"] for r in catalog["released"] if r["suppressed"] + r["held"]}
+    if withheld:
+        rows, names = sum(withheld.values()), ", ".join(withheld)
+        text = f"{rows:,} rows that could tell of single people are withheld or as they were (docs/privacy.md): {names}"
+        console().print(text, markup=False, soft_wrap=True, style="dim")
+    for one in catalog["released"]:
+        if one["exposed"]:
+            text = f"{one['metric']}: {one['exposed']:,} withheld rows can be worked out from what earlier releases told"
+            console().print(text, markup=False, soft_wrap=True, style="yellow")
 
 
 def _gate(result: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ What the dispatch desks send about it, and wrongly, is in emergency_calls.py.
 import numpy as np
 import polars as pl
 
-from pipelines.simulator.detectors import CENTRE, DISTRICTS
+from pipelines.simulator import districts
+from pipelines.simulator.detectors import DISTRICTS
 from schemas.city import City
 
 TYPES = ("medical", "fire", "traffic_crash", "rescue")
@@ -20,10 +21,15 @@ BY_HOUR = np.array(
 )  # fmt: skip
 
 
-def responding(rng: np.random.Generator, city: City, start: int, end: int, rows: float) -> pl.DataFrame:
+def responding(
+    rng: np.random.Generator, city: City, start: int, end: int, rows: float, crashes: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Units' responses to the calls received in [start, end), epoch seconds: about `rows`, one row per incident and unit.
 
     No two units of an incident arrive in the same second; one incident in a hundred gets no unit.
+
+    Args:
+        crashes: as `crashes.happened` gives them; those that somebody calls about are among the incidents, beside `rows`.
     """
     hours = np.arange(start, end, 3600)
     local = pl.from_epoch(pl.Series(hours), "s").dt.replace_time_zone("UTC").dt.convert_time_zone(city.zone)
@@ -32,13 +38,25 @@ def responding(rng: np.random.Generator, city: City, start: int, end: int, rows:
     received = np.sort(rng.choice(hours, n, p=weight / weight.sum()) + rng.integers(0, 3600, n))
     received = np.minimum(received, end - 1)
     priority = rng.choice(3, n, p=[0.34, 0.4, 0.26])
+    district = rng.choice(len(DISTRICTS), n, p=[0.12, 0.26, 0.18, 0.16, 0.15, 0.13])
+    lat, lon = districts.somewhere(rng, district)
+    call_type = rng.choice(4, n, p=[0.7, 0.1, 0.15, 0.05])
+    crash = np.full(n, -1)
+    if crashes is not None:
+        called = crashes.with_row_index("crash").filter(pl.col("call_at") < end)
+        n += called.height
+        received = np.concatenate([received, called["call_at"].to_numpy()])
+        priority = np.concatenate([priority, np.where(called["is_urgent"].to_numpy(), 0, 1)])
+        lat, lon = (np.concatenate([mine, called[c].to_numpy()]) for mine, c in ((lat, "lat"), (lon, "lon")))
+        district = np.concatenate([district, districts.district_of(called["lat"].to_numpy(), called["lon"].to_numpy())])
+        call_type = np.concatenate([call_type, np.full(called.height, TYPES.index("traffic_crash"))])
+        crash = np.concatenate([crash, called["crash"].to_numpy().astype(np.int64)])
     phase = {
         k: np.maximum(1, np.round(np.array(m)[priority] * rng.lognormal(0, SPREAD[k], n))).astype(np.int64)
         for k, m in MEDIAN_S.items()
     }
     # now and then every unit is out, and a call waits
     phase["processing"] += np.where(rng.random(n) < 0.03, rng.integers(300, 1500, n), 0)
-    district = rng.choice(len(DISTRICTS), n, p=[0.12, 0.26, 0.18, 0.16, 0.15, 0.13])
     none = rng.random(n) < 0.01
     units = np.where(none, 1, rng.choice([1, 2, 3], n, p=[0.57, 0.31, 0.12]))
     incident = np.repeat(np.arange(n), units)
@@ -49,14 +67,13 @@ def responding(rng: np.random.Generator, city: City, start: int, end: int, rows:
     en_route = dispatched + phase["turnout"][incident]
     on_scene = en_route + phase["travel"][incident] + behind
     cleared = on_scene + rng.integers(600, 4200, len(incident))
-    angle, radius = rng.uniform(0, 2 * np.pi, n), np.sqrt(rng.random(n)) * 0.09
     number = pl.Series(start // 86400 * 100_000 + incident).cast(pl.String)
     unit = rng.integers(1, 25, len(incident)) + 30 * order
     return pl.DataFrame(
         {
             "incident_id": pl.select(pl.concat_str(pl.lit("I"), number)).to_series(),
             "unit_id": pl.Series([*(f"U{i}" for i in range(200)), "none"]).gather(np.where(has_unit, unit, 200)),
-            "call_type": pl.Series(TYPES).gather(rng.choice(4, n, p=[0.7, 0.1, 0.15, 0.05])[incident]),
+            "call_type": pl.Series(TYPES).gather(call_type[incident]),
             "priority": pl.Series(PRIORITIES).gather(priority[incident]),
             "district": pl.Series(DISTRICTS).gather(district[incident]),
             "received_at": received[incident],
@@ -64,8 +81,9 @@ def responding(rng: np.random.Generator, city: City, start: int, end: int, rows:
             "en_route_at": en_route,
             "on_scene_at": on_scene,
             "cleared_at": cleared,
-            "lat": np.round(CENTRE[0] + radius * np.sin(angle), 5)[incident],
-            "lon": np.round(CENTRE[1] + 1.6 * radius * np.cos(angle), 5)[incident],
+            "lat": lat[incident],
+            "lon": lon[incident],
+            "crash": crash[incident],
             "has_unit": has_unit,
             "arrives": arrives & has_unit,
         }

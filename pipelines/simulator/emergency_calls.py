@@ -22,14 +22,12 @@ INSTANTS = ("received_at", "dispatched_at", "en_route_at", "on_scene_at", "clear
 THIRTY_YEARS_S = 946_684_800
 
 
-def day(rng: np.random.Generator, city: City, start: int, end: int, rates: FaultRates, rows: float) -> dict[str, Sent]:
-    """All that the desks send about calls received in [start, end), epoch seconds: by desk, `dispatch` and `outer`."""
-    units = responding(rng, city, start, end, rows)
-    return desks(rng, units, rates)
-
-
 def desks(rng: np.random.Generator, units: pl.DataFrame, rates: FaultRates) -> dict[str, Sent]:
-    """What the desks send when units are free again."""
+    """What the desks send when units are free again: by desk, `dispatch` and `outer`.
+
+    Args:
+        units: as `calls.responding` gives them.
+    """
     outer = pl.col("district").is_in(PARQUET_DISTRICTS)
     return {
         "dispatch": _send(rng, units.filter(~outer), TEXT, rates),

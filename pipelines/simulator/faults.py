@@ -47,12 +47,14 @@ KINDS: dict[str, Fault] = {
     "null_island": Fault("a place at 0 N 0 E", True, True),
     "swapped_place": Fault("latitude and longitude in each other's column", True),
     "out_of_order": Fault("on scene before the call was received", True, True),
+    "forbidden_content": Fault("a picture, a face template or a plate in a row that may have none", True, True),
     "drop_out": Fault("a stretch that was never sent", True),
     "stuck": Fault("a device repeats one value for a stretch", True),
     "chatter": Fault("a detector counts vehicles several times over for a stretch", True),
     "percent": Fault("a detector that says occupancy in percent: refused above 1, corrected below", True, True),
     "mph": Fault("a detector that says its speeds in mph; reference/sensors corrects it"),
     "milliwatt_hours": Fault("a meter that says mWh for Wh; reference/meters corrects it"),
+    "kilowatts": Fault("a lamp that says kW for W; reference/lamps corrects it"),
     "clock_offset": Fault("a device whose clock runs ahead or behind; the reference table corrects it"),
     "epoch_ms": Fault("an instant in milliseconds where seconds are due", True, True),
     "kmh_for_ms": Fault("a speed in km/h where m/s are due", True),
@@ -70,7 +72,7 @@ KINDS: dict[str, Fault] = {
 class FaultRates:
     """How often each fault happens.
 
-    Up to `data_error` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
+    Up to `forbidden_content` the rate is the share of rows (of the feeds that know the fault); from `drop_out` on it is the
     share of devices and, for stretches, of a day. `files` is the share of files that end without a newline or, for CSV,
     begin with a byte order mark; `polls` the share of polled documents that are cut, of those that list nothing, and of
     those with a blank entity. `doubled_hour` has no rate: naive local stamps make it whenever the clocks go back.
@@ -103,12 +105,14 @@ class FaultRates:
     any_docks: float = 0.0005
     kmh_for_ms: float = 0.0005
     data_error: float = 0.003
+    forbidden_content: float = 0.002
     drop_out: float = 0.02
     stuck: float = 0.01
     chatter: float = 0.01
     percent: float = 0.004
     mph: float = 0.03
     milliwatt_hours: float = 0.02
+    kilowatts: float = 0.02
     clock_offset: float = 0.02
     missing_hour: float = 0.05
     files: float = 0.34

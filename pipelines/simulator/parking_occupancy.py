@@ -8,15 +8,13 @@ from collections import Counter
 import numpy as np
 import polars as pl
 
-from pipelines.simulator import polls
+from pipelines.simulator import notifications
 from pipelines.simulator.clockwork import naive
 from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
-from pipelines.simulator.sent import Sent, flags, hit, instant, named, stamped
-from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
+from pipelines.simulator.sent import Sent, flags, hit, instant, named
 from schemas.city import City
 
 CELLS = ("unreadable_number", "sentinel")
-ENTITIES = ("repeat", "correction", "unreadable_number", "missing_value", "future", "new_field")
 POLL_S, HEARTBEAT_S, BATCH_S, FILE_S = 300, 600, 3600, 21_600
 
 
@@ -89,67 +87,23 @@ def notified(rng: np.random.Generator, parks: pl.DataFrame, minutes: pl.DataFram
     changed = (pl.col("occupied") != pl.col("occupied").shift().over("facility")).fill_null(True)
     beats = (pl.col("at") - start) % HEARTBEAT_S == 0
     states = minutes.sort("facility", "at").filter(changed | beats).sort("at", "facility")
-    chosen = draw(rng, rates, ENTITIES, states.height)
-    destroys, rejected = flags(ENTITIES, chosen)
     index = states["facility"]
-    shift = parks["clock_offset_s"].gather(index).to_numpy()
-    wire = states.with_columns(
+    rows = states.with_columns(
         facility_id=parks["facility_id"].gather(index),
         capacity=parks["capacity"].gather(index),
-        fault=named(ENTITIES, chosen).cast(pl.String).fill_null(""),
-        stamp_s=pl.col("at") + shift + np.where(chosen == ENTITIES.index("future"), THIRTY_YEARS_S, 0),
+        shift_s=parks["clock_offset_s"].gather(index),
     )
-    row, poll = np.arange(states.height), (states["at"].to_numpy() - start) // BATCH_S
-    last = int(poll[-1])
-    twice = np.flatnonzero(np.isin(chosen, [0, 1]))
-    emitted = pl.DataFrame({"poll": poll, "row": row, "version": np.where(chosen == 1, 1, 0)})
-    later = pl.DataFrame({"poll": np.minimum(poll[twice] + 3, last), "row": row[twice], "version": np.zeros(len(twice), int)})
-    emitted = pl.concat([emitted, later]).sort("poll", maintain_order=True)
-    emitted = emitted.with_columns(is_rejected=pl.Series(rejected).gather(emitted["row"]))
-    cut = rng.random(last + 1) < rates.polls
-    emitted = emitted.filter(~pl.Series(cut).gather(emitted["poll"]))
-    accepted = emitted.filter(~pl.col("is_rejected"))
-    final = np.bincount(accepted.filter(pl.col("version") == 0)["row"].to_numpy(), minlength=states.height) > 0
-    any_version = np.bincount(accepted["row"].to_numpy(), minlength=states.height) > 0
-    wire = wire.with_columns(
-        is_destroyed=destroys | ~final,
-        is_refined=any_version,
-        fault=pl.when((pl.col("fault") == "") & ~pl.Series(final)).then(pl.lit("truncated")).otherwise("fault"),
-    )
-    books = polls.counted(emitted) + Counter(taken=int(cut.sum()), rejected=int(cut.sum()))
-    shown = wire[emitted["row"]].with_columns(emitted["poll"], emitted["version"])
-    bodies = polls.joined(shown.with_columns(text=_entity()), last + 1)
-    at = start + BATCH_S * (1 + np.arange(last + 1))
-    rows = np.bincount(emitted["poll"].to_numpy(), minlength=last + 1)
-    documents = pl.DataFrame({"stamp_s": at, "body": bodies, "cut": cut, "rows": rows})
-    body = pl.concat_str(
-        pl.lit('{"id":"urn:ngsi-ld:Notification:'), "stamp_s",
-        pl.lit('","type":"Notification","subscriptionId":"parking","notifiedAt":"'), stamped(), pl.lit('","data":['), "body",
-        pl.lit("]}"),
-    )  # fmt: skip
-    lines = documents.select(
-        received_s=pl.col("stamp_s") + 1,
-        name=pl.concat_str(pl.lit("notification-"), "stamp_s"),
-        body=pl.when("cut").then(body.str.slice(0, 80)).otherwise(body).cast(pl.Binary),
-        rows=(pl.col("rows") + pl.col("cut")).cast(pl.Int64),
-    )
-    result = Sent(lines, wire, _keys(wire, parks), books=books)
-    result.faults += hit(wire)
-    result.faults["clock_offset"] += int((shift != 0).sum())
+    result = notifications.notified(rng, rows, _entity(), "parking", start, BATCH_S, rates)
+    result.keys = _keys(result.truth, parks)
     return result
 
 
 def _entity() -> pl.Expr:
     """A car park, by turns as NGSIv2 and as NGSI-LD say it."""
-
-    def on(kind: str) -> pl.Expr:
-        return pl.col("fault") == kind
-
-    wrong = pl.when(on("correction") & (pl.col("version") == 1)).then(2).otherwise(0)
+    on, stamp, more = notifications.on, notifications.stamp(), notifications.member()
+    wrong = pl.when(notifications.is_draft()).then(2).otherwise(0)
     free = (pl.col("capacity") - pl.col("occupied") - wrong).cast(pl.String)
     free = pl.when(on("unreadable_number")).then(pl.lit('"many"')).otherwise(free)
-    stamp = pl.when(on("missing_value")).then(pl.lit("null")).otherwise(pl.concat_str(pl.lit('"'), stamped(), pl.lit('"')))
-    more = pl.when(on("new_field")).then(pl.lit(',"mood":{"type":"Text","value":"calm"}')).otherwise(pl.lit(""))
     head = pl.concat_str(pl.lit('{"id":"'), "facility_id", pl.lit('","type":"OffStreetParking"'))
     v2 = pl.concat_str(
         head, pl.lit(',"totalSpotNumber":{"type":"Number","value":'), "capacity",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.simulator import civic_settings, mobility_settings
 from pipelines.simulator.households import feeders
-from pipelines.simulator.mobility_settings import REFERENCE, SOURCES
 from pipelines.simulator.reference_files import write_reference
 from schemas.city import City
 
@@ -54,19 +54,22 @@ format = "parquet"
 
 
 def write_settings(
-    folder: Path, city: City, sensors: pl.DataFrame, meters: pl.DataFrame, mobility: dict[str, pl.DataFrame] | None = None
+    folder: Path, city: City, sensors: pl.DataFrame, meters: pl.DataFrame, rest: dict[str, pl.DataFrame] | None = None
 ) -> Path:
     """Write citylake.toml and reference/*.csv under folder; give the settings' path.
 
     Args:
-        mobility: reference tables of the mobility feeds; without them the city has none of these feeds.
+        rest: reference tables of all other feeds; without them the city has none of these feeds.
     """
     (folder / "reference").mkdir(parents=True, exist_ok=True)
-    tables = {"sensors": sensors, "meters": meters, "feeders": feeders(meters)} | (mobility or {})
+    tables = {"sensors": sensors, "meters": meters, "feeders": feeders(meters)} | (rest or {})
     for name, table in tables.items():
         write_reference(folder / "reference", name, table)
     path = folder / "citylake.toml"
-    more = {"more_reference": REFERENCE if mobility else "", "more_sources": SOURCES.format(zone=city.zone) if mobility else ""}
+    more = {"more_reference": "", "more_sources": ""}
+    if rest:
+        more["more_reference"] = mobility_settings.REFERENCE + civic_settings.REFERENCE
+        more["more_sources"] = (mobility_settings.SOURCES + civic_settings.SOURCES).format(zone=city.zone)
     text = TOML.format(name=city.name, zone=city.zone, resolution=city.h3_resolution, **more)
     path.write_text(text, encoding="utf-8")
     return path

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ import polars as pl
 
 from pipelines.simulator import (
     alert_truth,
+    calls,
+    civic,
     detectors,
     emergency_calls,
     households,
@@ -41,7 +43,7 @@ SLOTS_S = {"traffic_flow": 45 * 60, "meter_readings": 6 * 3600, "emergency_calls
 
 REST = 0.64
 """Part of the events that is left for detectors, meters and calls; `SHARES` are of it."""
-FEEDS = (*SHARES, *mobility.FEEDS)
+FEEDS = (*SHARES, *mobility.FEEDS, *civic.FEEDS)
 SMALL = 100_000
 """Events a day below which files are eight times as long: a small city would send almost empty ones."""
 
@@ -132,10 +134,11 @@ def simulate(
     sensors = detectors.lay_out(np.random.default_rng([seed, 1]), int(wanted["traffic_flow"]), seconds, rates)
     meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), seconds, rates)
     rest = mobility.Mobility(city, sensors, rates, events / days, seed)
-    settings = write_settings(folder, city, rest.all_sensors, meters, rest.references)
+    life = civic.Civic(city, sensors, rates, events / days, seed)
+    settings = write_settings(folder, city, rest.all_sensors, meters, rest.references | life.references)
     rest.write_timetable(folder / mobility_settings.TIMETABLE, start, days)
     slots = {f: s if events >= SMALL * days else min(8 * s, 86_400) for f, s in SLOTS_S.items()}
-    boxes = _boxes(folder / "inbox", slots, rates, seed) | rest.boxes(folder / "inbox")
+    boxes = _boxes(folder / "inbox", slots, rates, seed) | rest.boxes(folder / "inbox") | life.boxes(folder / "inbox")
     post = _Post(boxes, folder / "truth")
     calls_a_day = wanted["emergency_calls"] / days
     for number, (begin, end) in enumerate(pairwise(bounds)):
@@ -144,25 +147,29 @@ def simulate(
             _backlogs(post, rng, city, sensors, meters, begin, rates, wanted, start - timedelta(days=14))
         mishap = np.random.default_rng([seed, 5, number])
         blocked = mishaps.incidents(mishap, city, sensors, begin, end)
+        crashed = life.crashes(number, begin, end, blocked)
         overloaded = mishaps.overloads(mishap, city, meters, begin, end)
         sent = traffic_flow.day(rng, city, sensors, begin, end, rates, blocked)
         post.take("traffic_flow", "traffic_flow", sent, day, partial(truth.traffic, sensors=sensors, start=begin))
         post.raise_alerts(day, alert_truth.of_traffic(sent.truth, sensors, blocked, end))
-        for more in rest.day(number, begin, end, sent.truth):
+        units = calls.responding(np.random.default_rng([seed, 6, number]), city, begin, end, calls_a_day, crashed)
+        for more in chain(rest.day(number, begin, end, sent.truth), life.day(number, begin, end, sent.truth, units)):
             post.take(more.feed, more.box, more.sent, day, more.tables)
         sent = meter_readings.day(rng, city, meters, begin, end, rates, overloaded)
         post.take("meter_readings", "meter_readings", sent, day, partial(truth.energy, meters=meters, start=begin, end=end))
         post.raise_alerts(day, alert_truth.of_energy(sent.truth, meters, end))
-        for desk, sent in emergency_calls.day(rng, city, begin, end, rates, calls_a_day).items():
+        for desk, sent in emergency_calls.desks(rng, units, rates).items():
             post.take("emergency_calls", desk, sent, day, truth.response)
             post.raise_alerts(day, alert_truth.call_waiting(sent.truth))
         for box in post.boxes.values():
             box.send(begin, end)
         if progress:
             progress("simulate", number + 1, days)
+    for more in life.after(days, bounds[-1]):
+        post.take(more.feed, more.box, more.sent, start + timedelta(days=days - 1), more.tables)
     for box in post.boxes.values():
         box.close(bounds[-1])
-    post.tables |= {name: [table] for name, table in rest.last().items()}
+    post.tables |= {name: [table] for name, table in (rest.last() | life.last()).items()}
     return _told(folder, settings, post, began)
 
 

@@ -65,7 +65,8 @@ def parse(contract: Contract, name: str, values: Mapping[str, Any], base: Path, 
         short_lines=block.take("short_lines", bool, False),
         where=_filter(f"{where} where", block.take("where", str), values.get("type")),
         unpivot=_unpivot(f"{where}", block.take("unpivot", dict)),
-        append_only=block.take("append_only", bool, False),
+        append_only=(grows := block.take("append_only", bool, False)),
+        whole=block.take("whole", bool, contract.kind == "snapshots" and not (live or grows)),
         ambiguous=block.take("ambiguous", str, "reject", ("earliest", "latest", "reject")),
         nonexistent=block.take("nonexistent", str, "reject", ("reject", "shift")),
         stamped=block.take("stamped", str, None, ("start", "end")),
@@ -116,6 +117,10 @@ def _agree(where: str, contract: Contract, source: Source) -> None:
         raise SettingsError(f"{where} append_only", "a broker is no file", "leave it out")
     if source.append_only and source.format not in ("csv", "json_lines"):
         raise SettingsError(f"{where} append_only", f"a file of {source.format} cannot grow", "leave it out")
+    if source.whole and contract.kind != "snapshots":
+        raise SettingsError(f"{where} whole", f"{contract.name} is no table that is published again and again", "leave it out")
+    if source.whole and (source.append_only or not (source.live is None or source.uri.startswith(("http://", "https://")))):
+        raise SettingsError(f"{where} whole", "rows that come one by one are no whole table", "leave it out")
     if source.records and source.format != "json":
         raise SettingsError(f"{where} records", f"{source.format} knows where its rows are", "records is for json")
     if source.type and source.format not in kinds.documents():

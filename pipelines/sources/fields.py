@@ -30,13 +30,19 @@ def fields(where: str, contract: Contract, columns: dict[str, Any], shared: dict
             f"{where} columns.{unknown[0]}", f"{contract.name} has no such column", f"use one of {', '.join(contract.names)}"
         )
     for column in contract.columns:
-        if explicit and column.name not in columns and not (column.nullable or column.default is not None or column.from_place):
+        if explicit and column.name not in columns and not column.may_be_absent:
             raise SettingsError(
                 f"{where} columns",
                 f"nothing for {column.name}, which every row must have",
                 f'add {column.name} = "<incoming name>" or {{ constant = ... }}',
             )
-    return tuple(_field(f"{where} columns.{n}", contract[n], columns[n], shared) for n in contract.names if n in columns)
+    found = tuple(_field(f"{where} columns.{n}", contract[n], columns[n], shared) for n in contract.names if n in columns)
+    dated = {f.target for f in found if f.after is None and contract[f.target].kind == "instant"}
+    for field in found:
+        if field.after is not None and field.after not in dated:
+            use = ", ".join(sorted(dated)) or "a column of instants"
+            raise SettingsError(f"{where} columns.{field.target} after", f"{field.after!r} has no date of its own", f"use {use}")
+    return found
 
 
 def _field(where: str, column: Column, value: Any, shared: dict[str, Any]) -> Field:
@@ -52,6 +58,9 @@ def _field(where: str, column: Column, value: Any, shared: dict[str, Any]) -> Fi
         raise SettingsError(where, "neither or both of from and constant", "give one of them")
     if column.kind == "instant" and constant is not None:
         constant = _instant(f"{where} constant", constant)
+    default = block.take("default", (str, int, float, bool))
+    if column.kind == "instant" and default is not None:
+        default = _instant(f"{where} default", default)
     if not all(isinstance(w, str) and w for w in wire):
         raise SettingsError(f"{where} from", f"{wire!r} are not names", "write names in quotes")
     unit = block.take("unit", str)
@@ -74,9 +83,10 @@ def _field(where: str, column: Column, value: Any, shared: dict[str, Any]) -> Fi
         join=block.take("join", str, " " if column.kind == "instant" else "|"),
         hash=block.take("hash", bool, False),
         combine=block.take("combine", str, "join", COMBINE),
-        default=block.take("default", (str, int, float, bool)),
+        default=default,
         pattern=_pattern(f"{where} pattern", block.take("pattern", str)),
         unit_from=block.take("unit_from", str),
+        after=block.take("after", str),
     )
     block.done()
     _agree(where, column, out)
@@ -100,6 +110,8 @@ def _agree(where: str, column: Column, field: Field) -> None:
         raise SettingsError(f"{where} combine", f"elapsed time in a column of {column.unit or 'no unit'}", "it makes seconds")
     if field.unit_from and not (number and column.unit):
         raise SettingsError(f"{where} unit_from", f"a unit for a {column.kind} without one", "leave it out")
+    if field.after and (column.kind != "instant" or field.constant is not None):
+        raise SettingsError(f"{where} after", f"a {column.kind} that follows an instant", "it is for incoming times of day")
     if field.hash and column.kind != "string":
         raise SettingsError(f"{where} hash", f"a hash of a {column.kind}", "only texts are hashed")
     if column.allowed:
@@ -144,7 +156,7 @@ def _time_format(where: str, text: str) -> str:
 
 
 def _instant(where: str, text: Any) -> datetime:
-    """A constant instant, which has an offset so that it is one."""
+    """A constant or default instant, which has an offset so that it is one."""
     try:
         at = datetime.fromisoformat(str(text))
     except ValueError:

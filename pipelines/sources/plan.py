@@ -134,6 +134,6 @@ def _lacking(contract: Contract, source: Source, splits: tuple[Split, ...]) -> s
         absent = [w for w in field.wire if w not in (*header, *TOLD)]
         if field.combine == "first" and len(absent) < len(field.wire):
             continue
-        if absent and field.default is None and not column.from_place and not column.nullable and column.default is None:
+        if absent and field.default is None and not column.may_be_absent:
             return f"no column {absent[0]!r} for {column.name}; it has {', '.join(header)[:200]}"
     return ""

@@ -11,12 +11,13 @@ import polars as pl
 
 from pipelines.formats.kinds import CUT
 
-TOLD = ("_file", "_place")
-"""Wire names that the landing itself fills: the file's or member's name, and the row's number or byte in its document."""
+TOLD = ("_file", "_place", "_received_at")
+"""Wire names that the landing itself fills: the file's or member's name, the row's number or byte in its document, and when the
+file or message was received."""
 COMBINE = ("join", "first", "sum", "difference", "elapsed")
 TOPIC = re.compile(r"topic(_[1-9]\d?)?")
 """Wire names that a message's topic fills: all of it, or one of its levels, counted from 1."""
-EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_100s": 100_000_000}
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,15 @@ class Field:
 
     Attributes:
         wire: incoming names; several are joined (identifiers, date and time in two columns).
-        format: of times: "iso", "epoch_s", "epoch_ms", "epoch_us", or a strftime pattern.
+        format: of times: "iso", an epoch of `EPOCHS`, a strftime pattern, or an epoch that tells the day, a blank and the pattern of
+            a time of day.
         values: incoming text to the contract's own.
         combine: what several names make: joined texts, the first that is there, a sum, a difference (the first less the
             second), or the seconds elapsed from the first instant to the second.
         default: stands in where the source has no value, in the same unit.
         pattern: a regular expression; its first group is the value.
         unit_from: incoming name that says each row's unit; where it is silent `unit` holds.
+        after: of times of day without a date: the column of instants that they follow within a day.
         hash: the (joined) text is replaced by the first 32 digits of its SHA-256: an identifier without content.
     """
 
@@ -49,6 +52,7 @@ class Field:
     default: str | int | float | bool | None = None
     pattern: str | None = None
     unit_from: str | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Source:
         short_lines: a line of CSV may leave out its last fields.
         type: which of the kinds of thing in a stream is meant, where its format knows several.
         live: how the broker is reached, as the module of its kind checked it; None for files.
+        whole: of feeds of snapshots: a file or answer is the whole table, and withdraws what it lacks.
         records: path of keys to the array of rows within a JSON document; none where the document is the row, or the array.
     """
 
@@ -85,6 +90,7 @@ class Source:
     where: str | None = None
     unpivot: Unpivot | None = None
     append_only: bool = False
+    whole: bool = False
     ambiguous: Literal["earliest", "latest", "reject"] = "reject"
     nonexistent: Literal["reject", "shift"] = "reject"
     stamped: Literal["start", "end"] | None = None

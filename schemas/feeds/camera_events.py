@@ -8,6 +8,14 @@ from datetime import timedelta
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, Described, RowRule
 
+# Entities that are one observation each carry its time in their id; the camera is what stays.
+_WITHOUT_TIME = r"^(.+?)(?:[-_:]\d{4}-\d{2}-\d{2}T.*)?$"
+
+# Sub-categories of the model that are conclusions of this feed. Nearest to an intrusion is a suspicious action; a robbery or
+# an assault is none. Beside them the feed's own words are understood.
+_KINDS = {"carWrongDirection": "wrong_way", "fallenPatient": "person_down", "suspiciousAction": "intrusion"}
+_OURS = (*_KINDS, "person_down", "intrusion", "abandoned_object", "wrong_way", "watchlist_alert")
+
 CONTRACT = Contract(
     name="camera_events",
     layer="feed",
@@ -41,4 +49,27 @@ CONTRACT = Contract(
     late_after=timedelta(minutes=10),
     retention_days=30,
     sources=("FIWARE Smart Data Models, Alert/Alert and Transportation/CrowdFlowObserved",),
+    wire={
+        "ngsi/CrowdFlowObserved": {
+            "columns": {
+                "camera_id": {"from": ["refDevice", "id"], "combine": "first", "pattern": _WITHOUT_TIME},
+                # a broker keeps one entity and updates it: the time tells its observations apart
+                "event_id": ["id", "dateObserved"],
+                "kind": {"constant": "crowd_count"},
+                "people_count": "peopleCount",
+                "captured_at": {"from": ["dateObserved.end", "dateObserved"], "combine": "first"},
+            }
+        },
+        "ngsi/Alert": {
+            "columns": {
+                "camera_id": "alertSource",
+                "event_id": "id",
+                "kind": {"from": "subCategory", "values": _KINDS},
+                "confidence": "data.confidence",
+                "captured_at": {"from": ["validFrom", "dateIssued"], "combine": "first"},
+            },
+            # weather, pollen and traffic jams are alerts as well, of somebody else
+            "where": f"subCategory IN ({', '.join(repr(k) for k in _OURS)})",
+        },
+    },
 )

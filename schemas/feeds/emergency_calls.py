@@ -49,5 +49,22 @@ CONTRACT = Contract(
     ),
     late_after=timedelta(hours=6),
     retention_days=3650,
-    sources=("NFPA 1710, 2020 edition, section 3.3.53 (events of the response)", "NENA-STA-020.1-2020"),
+    sources=(
+        "NFPA 1710, 2020 edition, section 3.3.53 (events of the response)",
+        "NENA-STA-020.1-2020",
+        "RFC 4287, The Atom Syndication Format (2005)",
+        "OGC 17-002r1, GeoRSS Encoding Standard (2017)",
+    ),
+    # an entry keeps its id and when it was published; what is told of it later is a correction
+    wire={
+        "atom": {
+            "columns": {
+                "incident_id": {"from": ["id", "link"], "combine": "first"},
+                "call_type": {"from": ["category", "title"], "combine": "first"},
+                "received_at": {"from": ["published", "updated"], "combine": "first"},
+                "lat": "point.lat",
+                "lon": "point.lon",
+            }
+        }
+    },
 )

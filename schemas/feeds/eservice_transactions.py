@@ -48,8 +48,17 @@ CONTRACT = Contract(
     ),
     key=("transaction_id",),
     event_time="submitted_at",
-    row_rules=(RowRule("completed_after_submitted", "completed_at >= submitted_at", "completed_at is not before submitted_at"),),
+    row_rules=(
+        RowRule("completed_after_submitted", "completed_at >= submitted_at", "completed_at is not before submitted_at"),
+        RowRule("appointment_has_time", "service = 'appointment' OR appointment_at IS NULL", "only appointments are at a time"),
+        RowRule("appointment_missed", "service = 'appointment' OR outcome <> 'no_show'", "only appointments can be missed"),
+        RowRule(
+            "payment_has_amount",
+            "service IN ('tax_payment', 'fine_payment') OR amount_cents IS NULL",
+            "only payments have an amount",
+        ),
+    ),
     late_after=timedelta(days=1),
     retention_days=3650,
-    sources=("EU eGovernment Benchmark 2023, method paper (digital share)",),
+    sources=("GOV.UK Service Manual, Measuring digital take-up (channels: digital, and all others)",),
 )

@@ -1,4 +1,4 @@
-"""Meter readings: energy that passed one register of one meter over an interval.
+"""Meter readings: energy that passed one register of one meter over an interval, or what its counter showed at an instant.
 
 Prices, tariffs and customers do not belong in the lake.
 """
@@ -11,7 +11,34 @@ from schemas.health import Health
 
 # The third highest peak of each register's day is what the spike check compares with.
 READINGS = """
-WITH readings AS (SELECT *, energy_kwh * 3600 / interval_s AS load_kw FROM refined.meter_readings WHERE quality <> 'missing'),
+WITH
+-- A counter's state covers the time since the state before it.
+states AS (
+    SELECT
+        event_date,
+        meter_id,
+        register,
+        ended_at,
+        reading_kwh - lag(reading_kwh) OVER register_readings AS risen_kwh,
+        us_between(lag(ended_at) OVER register_readings, ended_at) // 1000000 AS since_s
+    FROM refined.meter_readings
+    WHERE energy_kwh IS NULL AND reading_kwh IS NOT NULL AND quality <> 'missing'
+    WINDOW register_readings AS (PARTITION BY meter_id, register, event_date ORDER BY ended_at)
+),
+readings AS (
+    SELECT *, energy_kwh * 3600 / interval_s AS load_kw
+    FROM refined.meter_readings
+    WHERE quality <> 'missing' AND energy_kwh IS NOT NULL
+    UNION ALL
+    SELECT
+        r.* REPLACE (
+            coalesce(greatest(s.since_s, 1), 1) AS interval_s,
+            CASE WHEN s.risen_kwh >= 0 THEN s.risen_kwh END AS energy_kwh
+        ),
+        CASE WHEN s.risen_kwh >= 0 THEN s.risen_kwh * 3600 / nullif(s.since_s, 0) END AS load_kw
+    FROM refined.meter_readings AS r
+    JOIN states AS s USING (event_date, meter_id, register, ended_at)
+),
 third_peaks AS (
     SELECT event_date, meter_id, register, max(load_kw, 3)[3] AS third_kw FROM readings GROUP BY event_date, meter_id, register
 )
@@ -23,14 +50,28 @@ CONTRACT = Contract(
     layer="feed",
     domain="energy",
     kind="events",
-    version=1,
-    doc="One interval of one register of one electricity meter.",
+    version=2,
+    doc=(
+        "One interval of one register of one electricity meter, or the state of its counter at one instant. Differences of "
+        "states are taken when energy is measured; here everything is as it came."
+    ),
     columns=(
         Column("meter_id", "string", "meter, under the utility's pseudonym", nullable=False, pattern=IDENTIFIER),
         Column("register", "string", "register of the meter", nullable=False, pattern=IDENTIFIER, default="total"),
         Column("ended_at", "instant", "end of the interval", nullable=False),
-        Column("interval_s", "int", "length of the interval", unit="s", nullable=False, minimum=1, maximum=86400),
-        Column("energy_kwh", "float", "energy in the interval", unit="kWh", nullable=False, minimum=0, maximum=1e6),
+        Column(
+            "interval_s",
+            "int",
+            "length of the interval; 0 of a counter's state",
+            unit="s",
+            nullable=False,
+            minimum=0,
+            maximum=90000,
+        ),
+        Column("energy_kwh", "float", "energy in the interval", unit="kWh", minimum=0, maximum=1e6),
+        Column(
+            "reading_kwh", "float", "state of the cumulative counter when the interval ended", unit="kWh", minimum=0, maximum=1e12
+        ),
         Column(
             "quality",
             "string",
@@ -58,11 +99,17 @@ CONTRACT = Contract(
             "energy_kwh * 3600 <= interval_s * 50000.0",
             "the mean power of a metered connection stays under 50 MW",
         ),
+        RowRule(
+            "says_something",
+            "energy_kwh IS NOT NULL OR reading_kwh IS NOT NULL OR quality = 'missing'",
+            "a reading gives the energy of its interval or the state of its counter, or says that it is missing",
+        ),
+        RowRule("energy_has_interval", "energy_kwh IS NULL OR interval_s > 0", "energy passes over an interval"),
     ),
     described=Described(
         "meters",
         on="meter_id",
-        factors=(("energy_kwh", "energy_factor"),),
+        factors=(("energy_kwh", "energy_factor"), ("reading_kwh", "energy_factor")),
         clock="clock_offset_s",
         mistaken=(("energy_kwh", ("Wh",)),),
         peers=("meter_class",),

@@ -8,7 +8,7 @@ CONTRACT = Contract(
     name="energy_daily",
     layer="metric",
     domain="energy",
-    version=1,
+    version=2,
     doc=(
         "One class of meters of one district on one day, from its half hours. The load factor is empty where a half hour too "
         "thinly covered to carry a load lies above the peak."
@@ -20,15 +20,34 @@ CONTRACT = Contract(
         N,
         COVERAGE,
         HEALTH,
+        Column(
+            "estimated_share",
+            "float",
+            "meter time of which the energy is estimated in gaps, over expected",
+            unit="share",
+            nullable=False,
+            minimum=0,
+            maximum=1,
+            formula="mean(estimated_share of the half hours)",
+        ),
         Column("meters", "int", "meters that reported on the day", nullable=False, minimum=0),
+        Column(
+            "highest_meter_share",
+            "float",
+            "share of the largest meter in any figure of this row: the day's energy, the peak, the half hours of the base load",
+            unit="share",
+            minimum=0,
+            maximum=1.0001,
+            formula="max(largest meter's energy / energy_kwh, highest_meter_share of the half hours at the peak and up to base_load_kw)",
+        ),
         Column("hours", "float", "hours in the local day", unit="h", nullable=False, minimum=22, maximum=26),
-        total("energy_kwh", "energy observed", "kWh", "sum(energy_kwh of the half hours)"),
-        total("estimated_kwh", "of it, from readings that are not valid", "kWh", "sum(estimated_kwh)"),
+        total("energy_kwh", "energy, measured and estimated", "kWh", "sum(energy_kwh of the half hours)"),
+        total("estimated_kwh", "of it, estimated: by readings that are not valid, or in gaps", "kWh", "sum(estimated_kwh)"),
         total("sum_of_peaks_kw", "sum of each meter's own half-hour peak", "kW", "sum over meters of max(load)"),
         Column(
             "missing_share",
             "float",
-            "share of meter half hours without a reading",
+            "share of meter half hours that were not measured",
             unit="share",
             nullable=False,
             minimum=0,
@@ -44,7 +63,8 @@ CONTRACT = Contract(
         NULL_REASON,
     ),
     key=("meter_class", "district", "direction"),
-    lookback_days=1,
+    lookback_days=28,
+    lookahead_days=1,
     table_rules=(
         TableRule(
             "null_has_reason",

@@ -20,6 +20,14 @@ CONTRACT = Contract(
             minimum=0.1,
             maximum=1e7,
         ),
+        Column(
+            "crowd",
+            "string",
+            "what people do there: the bands of density of a walkway, or of people who stand and wait",
+            default="walking",
+            nullable=False,
+            allowed=("walking", "standing"),
+        ),
         Column("district", "string", "district it stands in", default="unknown", nullable=False),
         Column(
             "clock_offset_s",

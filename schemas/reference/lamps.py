@@ -17,6 +17,23 @@ CONTRACT = Contract(
         Column("cabinet_id", "string", "control cabinet that switches it"),
         Column("district", "string", "district it stands in", default="unknown", nullable=False),
         Column(
+            "report_ttl_s",
+            "int",
+            "how long a report is believed; else the threshold lamp_report_ttl_s; a day and more where lamps report changes alone",
+            unit="s",
+            minimum=1,
+            maximum=172800,
+        ),
+        Column(
+            "power_scale",
+            "float",
+            "true power over reported power, such as 1000 for kW read as W",
+            default=1.0,
+            nullable=False,
+            minimum=1e-6,
+            maximum=1e6,
+        ),
+        Column(
             "clock_offset_s",
             "int",
             "seconds by which the clock runs ahead",

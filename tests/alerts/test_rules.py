@@ -23,7 +23,7 @@ SELECT sensor_id FROM landed.traffic_flow
 
 def read(monkeypatch: pytest.MonkeyPatch, text: str, tables: tuple[str, ...] = ("landed.traffic_flow",)) -> Rule:
     empty: frozenset[str] = frozenset()
-    monkeypatch.setattr(alarm_rules, "query", lambda *_: Query(text, frozenset(tables), empty, empty, empty, empty))
+    monkeypatch.setattr(alarm_rules, "query", lambda *_: Query(text, frozenset(tables), empty, empty, empty, empty, empty))
     return rule.__wrapped__("made_up")
 
 

@@ -16,7 +16,7 @@ from schemas import ledger
 from schemas.contract import QUARANTINE
 from schemas.errors import LakeError
 from schemas.lake import Lake, Step
-from schemas.registry import table_contracts
+from schemas.registry import metrics, table_contracts
 from tests.good_rows import CITY, DAY, good_rows, put
 
 METRIC = next(n.split(".")[1] for n, c in table_contracts().items() if c.layer == "metric" and "bin_at" in c)
@@ -83,10 +83,13 @@ def test_every_table_and_column_is_explained(request: pytest.FixtureRequest, fil
 def test_numbers_are_the_lakes(full: Lake) -> None:
     export(full, CITY)
     with opened(full) as con:
+        gated = {n for n, c in metrics().items() if c.is_gated}
         for layer, name in full.tables():
+            if layer == "metrics" and name in gated:
+                continue  # what is told of them is in the layer `published`
             held = full.scan(layer, name)
             assert held is not None
-            place = f"{layer}.{name}" if name else layer
+            place = f"{layer}.{name}".replace("published.", "metrics.") if name else layer
             got = con.sql(f"SELECT * FROM {place}").pl()
             want = held.select(got.columns).collect()
             assert_frame_equal(got, want.cast(dict(got.schema)), check_row_order=False)

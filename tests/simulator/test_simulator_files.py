@@ -56,7 +56,7 @@ def test_a_city_without_faults_has_none(tmp_path):
     made = simulate(tmp_path, CITY, DAY, 1, 20_000, 3, faults=None)
     assert all(b.get("rejected", 0) == b.get("superseded", 0) == 0 for b in made.books.values())
     # polls repeat what did not change
-    assert {feed for feed, b in made.books.items() if b.get("repeated")} == {"transit_vehicles", "bike_stations"}
+    assert {feed for feed, b in made.books.items() if b.get("repeated")} == {"transit_vehicles", "bike_stations", "crashes"}
     assert not any(made.faults.values())
     for name in ("traffic_hourly", "energy_load_30min", "response_times_daily"):
         assert pl.read_parquet(made.truth / f"{name}.parquet")["damaged_n"].sum() == 0

@@ -4,6 +4,7 @@ Wire names are the data model's own: `id`, `type`, `<attribute>`, `<attribute>.<
   `<attribute>.unitCode`, `.observedAt`, `.modifiedAt`  what its metadata say of it
   `<attribute>.lon`, `.lat`                             of a GeoProperty that is a Point
   `<attribute>.end`                                     the end of an interval; `<attribute>` is then its start
+  `<attribute>,<Attribute>`                             spellings of one attribute, tried in turn: `no2,NO2.unitCode`
 Which attributes become which columns does not belong here: contracts and citylake.toml say it.
 """
 
@@ -59,8 +60,9 @@ def _read(table: pl.DataFrame, under: str, names: list[str]) -> list[pl.Series]:
         if name not in wanted:
             needed.setdefault(attribute, {}).update(_places(members))
             for ending in ("From", "To") if members in ([], ["end"]) else ():
-                needed.setdefault(attribute + ending, {}).update(_places([]))
-    whole = json_documents.values(table, wanted | {f"={a}": (under + pointer(a),) for a in needed})
+                needed.setdefault(_ending(attribute, ending), {}).update(_places([]))
+    spelled = {f"={a}": tuple(under + pointer(s) for s in a.split(",")) for a in needed}
+    whole = json_documents.values(table, wanted | spelled)
     found = {a: _look_into(whole[f"={a}"], places) for a, places in needed.items()}
     return [_column(name, whole, found).alias(name) for name in names]
 
@@ -68,6 +70,10 @@ def _read(table: pl.DataFrame, under: str, names: list[str]) -> list[pl.Series]:
 def _parts(name: str) -> tuple[str, list[str]]:
     attribute, *members = (name[1:],) if name.startswith("/") else name.split(".")
     return attribute, members
+
+
+def _ending(attribute: str, ending: str) -> str:
+    return ",".join(spelling + ending for spelling in attribute.split(","))
 
 
 def _places(members: list[str]) -> dict[str, tuple[str, ...]]:
@@ -114,7 +120,7 @@ def _column(name: str, whole: pl.DataFrame, found: dict[str, dict[str, pl.Series
     own, key = found[attribute], ".".join(members)
     if members in ([], ["end"]):
         # the data models have two attributes for an interval that a broker cannot hold in one
-        value, start, end = _known(own[""]), _known(found[f"{attribute}From"][""]), _known(found[f"{attribute}To"][""])
+        value, start, end = (_known(f[""]) for f in (own, *(found[_ending(attribute, e)] for e in ("From", "To"))))
         both = start.is_not_null() & end.is_not_null()
         if members:
             return end.zip_with(both, _first(value.str.extract(INTERVAL, 2), own["end"], end))

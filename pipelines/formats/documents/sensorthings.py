@@ -5,6 +5,8 @@ Wire names are the standard's own: `result`, `phenomenonTime`, `Datastream.name`
   `Datastream.@iot.id`                   of an expanded Datastream, or out of the link to it
   `unit`                                 of the expanded Datastream: its symbol, name or definition, whichever is known
   `result.<unit>`                        the result where that unit can become the lake's unit of that name, such as `result.km/h`
+  `result[<property>,...]`               the result where the expanded ObservedProperty has one of these names, or its definition
+                                         ends in one of them
 Which of them become which columns does not belong here; data arrays and MultiDatastreams are not read.
 """
 
@@ -19,6 +21,7 @@ from schemas.contract import Contract
 from schemas.units import CONVERSIONS, accepted, called
 
 UNIT = "/Datastream/unitOfMeasurement/"
+PROPERTY = "/Datastream/ObservedProperty/"
 TIMES = ("phenomenonTime", "resultTime", "validTime")
 INTERVAL = r"^([^/]*)/([^/]+)$"
 DATASTREAM_IN_LINK = r"Datastreams\('?([^()']+)'?\)"
@@ -31,6 +34,7 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     names = source.document_names
     wanted: dict[str, tuple[str, ...]] = {n: (_place(n),) for n in names}
     wanted |= {"unit symbol": (f"{UNIT}symbol",), "unit name": (f"{UNIT}name",), "unit definition": (f"{UNIT}definition",)}
+    wanted |= {"property name": (f"{PROPERTY}name",), "property definition": (f"{PROPERTY}definition",)}
     wanted["link"] = (pointer("Datastream@iot.navigationLink"), pointer("Datastream", "@iot.selfLink"))
     wire = json_documents.values(found.table, wanted).with_columns(_unit().alias("unit"))
     frame = found.table.select("_position").hstack(wire.select(_read(n).alias(n) for n in names))
@@ -40,7 +44,7 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
 def _place(name: str) -> str:
     if name.startswith("/"):
         return pointer(name[1:])
-    if name.startswith("result."):
+    if name.startswith(("result.", "result[")):
         return "/result"
     # @iot.id is one key, and not a path
     keys = name.removesuffix(".end").replace("@iot.", "@iot\0").split(".")
@@ -65,7 +69,15 @@ def _read(name: str) -> pl.Expr:
         return pl.coalesce(found, pl.col("link").str.extract(DATASTREAM_IN_LINK, 1))
     if name.startswith("result."):
         return pl.when(pl.col("unit").is_in(_names_of(name.removeprefix("result.")))).then(found)
+    if name.startswith("result["):
+        return pl.when(_is_property(name.removeprefix("result[").removesuffix("]").lower().split(","))).then(found)
     return found
+
+
+def _is_property(names: list[str]) -> pl.Expr:
+    definition = pl.col("property definition").str.to_lowercase()
+    ends = pl.any_horizontal(definition.str.ends_with(mark + n) for n in names for mark in "/#:")
+    return pl.col("property name").str.to_lowercase().str.strip_chars().is_in(names).fill_null(False) | ends.fill_null(False)
 
 
 def _names_of(lake_unit: str) -> list[str]:

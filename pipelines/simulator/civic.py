@@ -1,0 +1,118 @@
+"""The city's lights, crashes, cameras, air, requests and transactions, day by day: beside its traffic, meters and calls.
+
+What each of them does and sends is said in its own modules; this one only goes through them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulator import (
+    camera_events,
+    cameras,
+    crash_snapshots,
+    crashes,
+    districts,
+    lamps,
+    service_register,
+    service_requests,
+    streetlights,
+)
+from pipelines.simulator.archives import Archives
+from pipelines.simulator.faults import FaultRates
+from pipelines.simulator.mobility import Posted
+from pipelines.simulator.outbox import Outbox
+from schemas.city import City
+
+FEEDS = ("streetlights", "crashes", "camera_events", "service_requests")
+HOUR_S = 3600
+EVENTS_PER_CRASH, EVENTS_PER_CAMERA, EVENTS_PER_LAMP = 14_000, 12_000, 700
+EVENTS_PER_REQUEST = 1500
+
+
+class Civic:
+    """The rest of the city's life over several days."""
+
+    def __init__(self, city: City, sensors: pl.DataFrame, rates: FaultRates, events: float, seed: int) -> None:
+        """Lay out as much of each as fits a city with so many events a day."""
+        self.city, self.sensors, self.rates, self.seed = city, sensors, rates, seed
+        self.cameras = cameras.lay_out(self._rng(31), int(np.clip(events / EVENTS_PER_CAMERA, 6, 60)), rates)
+        self._crashes_a_day = float(np.clip(events / EVENTS_PER_CRASH, 8, 100))
+        self.lamps = lamps.Lamps(lamps.lay_out(self._rng(35), int(np.clip(events / EVENTS_PER_LAMP, 48, 2000)), rates), city)
+        self._table = crash_snapshots.CrashTable(rates)
+        self._register, self._polls = service_register.Register(city), service_requests.Polls(rates)
+        self._requests_a_day = float(np.clip(events / EVENTS_PER_REQUEST, 12, 600))
+        self._happened = pl.DataFrame()
+
+    def _rng(self, *of: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, *of])
+
+    @property
+    def references(self) -> dict[str, pl.DataFrame]:
+        """Reference tables by name."""
+        return {
+            "districts": districts.table(),
+            "cameras": self.cameras,
+            "lamps": self.lamps.laid,
+            "services": service_register.SERVICES,
+        }
+
+    def boxes(self, inbox: Path) -> dict[str, Archives | Outbox]:
+        """Where each source's files go."""
+
+        def lines(number: int, feed: str, suffix: str, hours: int, header: str = "") -> Outbox:
+            return Outbox(inbox / feed, suffix, hours * HOUR_S, 900, self._rng(30, number), header, ragged=self.rates.files)
+
+        return {
+            "lamps": lines(1, "streetlights", ".jsonl", 6),
+            "lamps_broker": Archives(inbox / "streetlights", ".json", 6 * HOUR_S, 900),
+            "crash_table": Archives(inbox / "crashes", ".csv", HOUR_S, crash_snapshots.DELIVERED_S, is_zipped=False),
+            "register": Archives(inbox / "service_requests", ".json", 6 * HOUR_S, 900),
+            "changes": lines(2, "service_requests", ".csv", 24, service_requests.wording().header),
+            "cameras": lines(0, "camera_events", ".jsonl", 6),
+        }
+
+    def crashes(self, number: int, start: int, end: int, blocked: pl.DataFrame) -> pl.DataFrame:
+        """The crashes of a day [start, end), epoch seconds, given the roads that are blocked."""
+        dark = self.lamps.fail(self._rng(36, number), start, end)
+        self._happened = crashes.happened(
+            self._rng(32, number), self.city, start, end, self._crashes_a_day, blocked, self.sensors, self.cameras, dark
+        )
+        return self._happened
+
+    def day(self, number: int, start: int, end: int, traffic: pl.DataFrame, units: pl.DataFrame) -> Iterator[Posted]:
+        """All that is sent about the day [start, end), epoch seconds, given what passed the detectors and who was called."""
+        sent = self._table.publish(self._rng(33, number), self._happened, number, end)
+        yield Posted("crashes", "crash_table", sent, lambda _: {})
+        yield from self._light_day(self._rng(37, number), start, end)
+        yield from self._request_day(number, start, end)
+        rng = self._rng(34, number)
+        seen = cameras.concluded(rng, self.city, self.cameras, self._happened, start, end, cameras.COUNT_S)
+        yield Posted("camera_events", "cameras", camera_events.day(rng, self.cameras, seen, start, self.rates), lambda _: {})
+
+    def _light_day(self, rng: np.random.Generator, start: int, end: int) -> Iterator[Posted]:
+        states = self.lamps.day(rng, start, end)
+        for box, sent in streetlights.day(rng, self.lamps.laid, states, start, end, self.rates).items():
+            yield Posted("streetlights", box, sent, lambda _: {})
+
+    def _request_day(self, number: int, start: int, end: int) -> Iterator[Posted]:
+        began = self.lamps.outages.filter(pl.col("from_s").is_between(start, end - 1))
+        rng = self._rng(38, number)
+        self._register.day(rng, start, end, self._requests_a_day, self._happened, began, self.lamps.laid)
+        yield self._polled(self._rng(39, number), np.arange(start + service_requests.POLL_S, end, service_requests.POLL_S))
+        theirs = self._register.outer().filter(pl.col("updated_at").is_between(start, end - 1))
+        yield Posted("service_requests", "changes", service_requests.changes(rng, theirs, self.rates), lambda _: {})
+
+    def _polled(self, rng: np.random.Generator, times: np.ndarray) -> Posted:
+        return Posted("service_requests", "register", self._polls.between(rng, self._register.own(), times), lambda _: {})
+
+    def after(self, days: int, end: int) -> Iterator[Posted]:
+        """What is sent when all days are over."""
+        yield Posted("crashes", "crash_table", self._table.publish_last(days, end), lambda _: {})
+        yield self._polled(self._rng(39, days), np.array([end]))
+
+    def last(self) -> dict[str, pl.DataFrame]:
+        """The truth that is known when all days are over, with its `event_date`."""
+        return {}

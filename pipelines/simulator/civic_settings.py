@@ -1,0 +1,44 @@
+"""What a simulated city says of its lights, crashes, cameras, air, requests and transactions: source blocks and reference tables.
+
+Traffic's part is in settings_file.py and mobility_settings.py.
+"""
+
+SOURCES = """
+[feeds.streetlights.sources.lamps]
+uri = "inbox/streetlights/*.jsonl"
+format = "json_lines"
+
+[feeds.streetlights.sources.broker]
+uri = "inbox/streetlights/*.zip"
+format = "ngsi"
+type = "Streetlight"
+
+[feeds.crashes.sources.agency]
+uri = "inbox/crashes/*.csv"
+format = "csv"
+
+[feeds.service_requests.sources.register]
+uri = "inbox/service_requests/*.zip"
+format = "json"
+
+[feeds.service_requests.sources.register.columns]
+request_id = "service_request_id"
+updated_at = "updated_datetime"
+service_code = "service_code"
+status = "status"
+requested_at = "requested_datetime"
+expected_at = "expected_datetime"
+lat = "lat"
+lon = "long"
+
+[feeds.service_requests.sources.changes]
+uri = "inbox/service_requests/*.csv"
+format = "csv"
+
+[feeds.camera_events.sources.cameras]
+uri = "inbox/camera_events/*.jsonl"
+format = "json_lines"
+"""
+
+TABLES = ("districts", "cameras", "lamps", "services")
+REFERENCE = "".join(f'{name} = "reference/{name}.csv"\n' for name in TABLES)

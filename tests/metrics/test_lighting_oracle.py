@@ -1,0 +1,258 @@
+"""Street lights, and crashes near those that are out, against a slow oracle in plain Python, on random rows. Cases worked by hand
+are in tests/golden; when the sun stands where is tested in test_sun."""
+
+import math
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pytest
+
+from assets.functions import sun_phases
+
+from .randoms_lighting import crashes, lamps, streetlights
+from .test_places_oracle import check, in_force
+
+DAYS = [date(2026, 3, 29), date(2026, 10, 25), date(2026, 6, 21)]
+"""Berlin's days of 23 and 25 hours, and the longest."""
+TTL_S, NEAR_M, OUTAGE_S = 7200, 50, 600
+
+
+def fill(town, days, seed, files=1, shuffle=None):
+    """Reports and crashes of the days and the lamps; returns all three."""
+    rows, known = [r for d in days for r in streetlights(town.city, d, seed)], lamps(seed)
+    crashed = [r for d in days for r in crashes(town.city, d, seed)]
+    town.put("refined.streetlights", rows, files, shuffle)
+    town.put("refined.crashes", crashed, files, shuffle)
+    town.put("reference.lamps", known)
+    return rows, crashed, known
+
+
+def sky(start, end, lat, lon):
+    """[(from, until, phase)] of a day at a place, in seconds since it began."""
+    con = duckdb.connect()
+    sun_phases.register(con)
+    args = [round(start.timestamp() * 1e6), round(end.timestamp() * 1e6), lat, lon]
+    found = con.execute("SELECT sun_phases($1, $2, $3::DOUBLE, $4::DOUBLE, -6, -0.833)", args).fetchone()[0]
+    return [(p["from_us"] / 1e6, p["until_us"] / 1e6, p["phase"]) for p in found]
+
+
+def burning(row):
+    if row["power_w"] is not None:
+        return row["power_w"] >= 2
+    if row["power_state"] is not None:
+        return row["power_state"] != "off"
+    return None if row["dim_share"] is None else row["dim_share"] > 0
+
+
+def watts(row, rated):
+    if row["power_w"] is not None:
+        return row["power_w"]
+    if row["power_state"] == "off":
+        return 0
+    if row["dim_share"] is not None:
+        return None if rated is None else rated * row["dim_share"]
+    return rated if row["power_state"] == "on" else None
+
+
+def wrong(row):
+    return None if row["status"] is None else row["status"] in ("defective_lamp", "broken_lantern")
+
+
+def carried(rows, i, ttl, of):
+    """The last row up to the i-th that says something, if that was not long before it."""
+    for row in reversed(rows[: i + 1]):
+        if of(row) is not None:
+            return row if rows[i]["at"] - row["at"] <= ttl else None
+    return None
+
+
+def counted(rows, i, rated):
+    """Mean power between the counter's readings around what follows the i-th row."""
+    before = [r for r in rows[: i + 1] if r["energy_total_kwh"] is not None]
+    after = [r for r in rows[i + 1 :] if r["energy_total_kwh"] is not None]
+    if not before or not after:
+        return None
+    old, new = before[-1], after[0]
+    rise = new["energy_total_kwh"] - (old["energy_total_kwh"] if new["energy_total_kwh"] >= old["energy_total_kwh"] else 0)
+    power = rise * 3.6e6 / (new["at"] - old["at"])
+    return power if rated is None or power <= 1.5 * rated else None
+
+
+def lived(rows, ref, day_s, phases):
+    """[(from, until, phase, burns, out, watts)] of a lamp's day, in pieces in which nothing changes; and its switches by phase."""
+    ttl, rated = ref.get("report_ttl_s") or TTL_S, ref.get("rated_w")
+    cuts = {0, day_s, *(a for a, _, _ in phases)} | {r["at"] + k for r in rows for k in (0, ttl)}
+    edges, pieces, switches = sorted(c for c in cuts if 0 <= c <= day_s), [], []
+    phase_at = lambda t: next(p for a, b, p in phases if a <= t < b)  # noqa: E731
+    burns_of = lambda i: (lambda r: r and burning(r))(carried(rows, i, ttl, burning))  # noqa: E731
+    for a, b in zip(edges, edges[1:], strict=False):
+        i = max((j for j, r in enumerate(rows) if r["at"] <= a), default=None)
+        if i is None:
+            continue
+        said, ill = carried(rows, i, ttl, burning), carried(rows, i, ttl, wrong)
+        power, fresh = counted(rows, i, rated), a < rows[i]["at"] + ttl
+        if power is None and fresh and said:
+            power = watts(said, rated)
+        burns = burning(said) if fresh and said else None
+        out = None
+        if fresh:
+            out = True if ill and wrong(ill) else (not burns) if burns is not None else False if ill else None
+        pieces.append((a, b, phase_at(a), burns, out, power, bool(ill and wrong(ill)), rows[i]["at"]))
+    for i in range(1, len(rows)):
+        if rows[i]["at"] >= 0 and rows[i]["at"] - rows[i - 1]["at"] <= ttl and None not in (burns_of(i - 1), burns_of(i)):
+            switches += [phase_at(rows[i]["at"])] * (burns_of(i) != burns_of(i - 1))
+    return pieces, switches
+
+
+def outages(pieces, day_s):
+    """[(from, until)] of the dark pieces in which a lamp is out, those that touch joined."""
+    runs = []
+    for a, b, phase, _, out, *_ in pieces:
+        if phase == "dark" and out:
+            if runs and runs[-1][1] == a:
+                runs[-1][1] = b
+            else:
+                runs.append([a, b])
+    return [(a, b) for a, b in runs if b - a >= OUTAGE_S or a == 0 or b == day_s]
+
+
+def hours(pieces, holds):
+    return math.fsum(p[1] - p[0] for p in pieces if holds(*p[2:6])) / 3600
+
+
+def middle(values):
+    known = [v for v in values if v is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+def the_day(town, day, rows, known):
+    """What is true of each lamp: reference row, sky, pieces, switches, outages."""
+    start, end = (town.city.day_start(d).astimezone(UTC) for d in (day, day + timedelta(days=1)))
+    day_s = (end - start).total_seconds()
+    names = sorted({r["lamp_id"] for r in (*rows, *known)} - {"cabinet0"})
+    refs = {n: in_force(known, "lamp_id", n, start) for n in names}
+    district = {n: refs[n].get("district", "unknown") for n in names}
+    out = {}
+    for name in names:
+        place = []
+        for axis in ("lat", "lon"):
+            of_district = middle([refs[n].get(axis) for n in names if district[n] == district[name]])
+            found = next((v for v in (refs[name].get(axis), of_district, middle([refs[n].get(axis) for n in names])) if v is not None))
+            place.append(round(found, 1))
+        own = [r | {"at": (r["observed_at"] - start).total_seconds()} for r in rows if r["lamp_id"] == name]
+        own = sorted((r for r in own if r["at"] < day_s), key=lambda r: r["at"])
+        phases = sky(start, end, *place)
+        pieces, switches = lived(own, refs[name], day_s, phases)
+        n = sum(r["at"] >= 0 for r in own)
+        out[name] = (refs[name], district[name], phases, pieces, switches, outages(pieces, day_s), n)
+    return start, day_s, out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("day", DAYS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lamps_agree_with_the_oracle(town, day, seed):
+    rows, _, known = fill(town, [day - timedelta(days=1), day], seed)
+    got = {r["lamp_id"]: r for r in town.measure("streetlight_daily", day).to_dicts()}
+    _, day_s, truth = the_day(town, day, rows, known)
+    assert set(got) == set(truth) == {f"lamp{i}" for i in range(10)} | {"lampT"}
+    for name, (ref, district, phases, pieces, switches, out, n) in truth.items():
+        row = got[name]
+        dark = math.fsum(b - a for a, b, p in phases if p == "dark") / 3600
+        known_dark = hours(pieces, lambda p, _, o, __: p == "dark" and o is not None)
+        told, off = hours(pieces, lambda _, b, *__: b is not None) > 0, math.fsum(b - a for a, b in out) / 3600
+        cover = hours(pieces, lambda _, __, o, ___: o is not None) * 3600 / day_s
+        check(row | {"local_time": name}, n=n, coverage_share=cover, should_burn_h=dark, known_should_burn_h=known_dark)
+        burnt, by_day = hours(pieces, lambda _, b, *__: b), hours(pieces, lambda p, b, *_: b and p == "daylight")
+        changed, off = switches.count("dark") if told else None, off if known_dark else None
+        row["local_time"] = name
+        check(row, burn_h=burnt if told else None, day_burn_h=by_day if told else None, outage_h=off, dark_switches=changed)
+        check(row, day_burners=int(by_day >= 0.5) if told else None, lamps_out=None if off is None else int(off * 3600 >= OUTAGE_S))
+        check(row, lamps_flickering=int(changed > 4) if told else None)
+        metered, metered_dark = hours(pieces, lambda *p: p[3] is not None), hours(pieces, lambda *p: p[3] is not None and p[0] == "dark")
+        energy = math.fsum((p[1] - p[0]) * p[5] for p in pieces if p[5] is not None) / 3.6e6 if metered else None
+        full = ref.get("rated_w") * metered_dark / 1000 if metered and ref.get("rated_w") is not None else None
+        check(row, metered_h=metered, metered_should_burn_h=metered_dark, energy_kwh=energy, rated_kwh=full)
+        reason = "no_data" if n == 0 and cover == 0 else "no_night" if dark == 0 else None
+        reason = reason or ("low_coverage" if known_dark < 0.75 * dark else None)
+        check(row, availability_share=None if reason else 1 - off / known_dark)
+        reason = reason or ("no_power" if not metered else "low_coverage" if metered_dark < 0.75 * dark else None if full else "no_rating")
+        check(row, dimming_saving_share=None if reason else 1 - energy / full)
+        assert (row["null_reason"], row["district"]) == (reason, district), row
+
+
+def metres(a, b):
+    """Haversine."""
+    (la, lo), (lb, lp) = (map(math.radians, p) for p in (a, b))
+    h = math.sin((lb - la) / 2) ** 2 + math.cos(la) * math.cos(lb) * math.sin((lp - lo) / 2) ** 2
+    return 2 * 6371008.8 * math.asin(math.sqrt(h))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("day", DAYS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_crashes_near_outages_agree_with_the_oracle(town, day, seed):
+    rows, crashed, known = fill(town, [day - timedelta(days=1), day], seed)
+    got = {r["district"]: r for r in town.measure("lamp_outage_crashes", day).to_dicts()}
+    start, day_s, truth = the_day(town, day, rows, known)
+    end = start + timedelta(seconds=day_s)
+    names = ("n", "crashes_dark", "crashes_unplaced", "crashes_near_lamp", "crashes_near_outage", "lit_pairs", "outage_pairs")
+    want = {d: dict.fromkeys(names, 0) for d in {t[1] for t in truth.values()} | {"unknown"}}
+    city = [round(middle([t[0].get(axis) for t in truth.values()]), 1) for axis in ("lat", "lon")]
+    for crash in crashed:
+        at = (crash["occurred_at"] - start).total_seconds()
+        if not 0 <= at < day_s:
+            continue
+        own = want[crash["district"]]
+        own["n"] += 1
+        place = None if crash["lat"] is None else (crash["lat"], crash["lon"])
+        if next(p for a, b, p in sky(start, end, *([round(v, 1) for v in place] if place else city)) if a <= at < b) != "dark":
+            continue
+        own["crashes_dark"] += 1
+        own["crashes_unplaced"] += place is None
+        seen = []
+        for ref, district, _, pieces, _, out, _ in truth.values():
+            near = place and ref.get("lat") is not None and metres(place, (ref["lat"], ref["lon"])) <= NEAR_M
+            if near and any(a <= at < b and p[2] is not None for a, b, *p in pieces):
+                seen.append(any(a <= at < b for a, b in out))
+                want[district]["outage_pairs" if seen[-1] else "lit_pairs"] += 1
+        own["crashes_near_lamp"] += bool(seen)
+        own["crashes_near_outage"] += any(seen)
+    assert set(got) == set(want)
+    assert sum(w["crashes_near_lamp"] for w in want.values()) > 0
+    for district, wanted in want.items():
+        row, own = got[district] | {"local_time": district}, [t for t in truth.values() if t[1] == district]
+        check(row, **wanted)
+        dark = [hours(t[3], lambda p, _, o, __: p == "dark" and o is not None) for t in own]
+        off = math.fsum(b - a for t in own for a, b in t[5]) / 3600
+        lit = math.fsum(dark) - off
+        should = math.fsum(b - a for t in own for a, b, p in t[2] if p == "dark") / 3600
+        cover = math.fsum(dark) / should if should else 0
+        check(row, lit_lamp_h=lit, outage_lamp_h=off, lamps_watched=sum(d > 0 for d in dark), coverage_share=cover)
+        ok = cover >= 0.75
+        check(row, lit_crash_rate=1000 * wanted["lit_pairs"] / lit if ok and lit else None)
+        check(row, outage_crash_rate=1000 * wanted["outage_pairs"] / off if ok and off else None)
+        reason = "low_coverage" if not ok else "no_outage" if not off else "no_light" if not lit else None
+        assert row["null_reason"] == ("no_data" if not any(dark) else reason), row
+
+
+@pytest.mark.parametrize("metric", ["streetlight_daily", "lamp_outage_crashes"])
+def test_order_files_batches_and_other_days_do_not_change_a_byte(make_town, metric, monkeypatch):
+    days = [DAYS[0] + timedelta(days=k) for k in (-2, -1, 0, 1)]
+    one, other = make_town("one"), make_town("other")
+    fill(one, days, 5)
+    fill(other, days, 5, files=4, shuffle=3)
+    one.measure(metric, *days)
+    monkeypatch.setattr("assets.measure.BATCH_ROWS", 1)
+    other.measure(metric, *days)
+    assert list(one.bodies(metric).values()) == list(other.bodies(metric).values())
+    assert one.read(metric, *days).height > 4 * 5
+
+
+def test_a_lamp_that_stopped_reporting_is_told_of_once_more_at_most(town):
+    """What the last report says holds over midnight; after that there is nothing to tell, and no row."""
+    first = datetime(2026, 3, 8, 22, 30, tzinfo=UTC)
+    town.put("refined.streetlights", [{"lamp_id": "a", "observed_at": first, "power_state": "on"}])
+    days = [date(2026, 3, 8) + timedelta(days=k) for k in range(3)]
+    found = town.measure("streetlight_daily", *days)
+    assert found.select("burn_h", "should_burn_h", "null_reason").rows() == [(0.5, None, "no_place"), (1.5, None, "no_place")]
