@@ -38,6 +38,7 @@ class Rule:
         references: reference tables it reads.
         thresholds: limits it judges by.
         macros: statements of `assets/macros.sql` that it uses.
+        functions: modules of `assets/functions` that it calls.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Rule:
     references: frozenset[str]
     thresholds: frozenset[str]
     macros: frozenset[str]
+    functions: frozenset[str]
 
     @property
     def where(self) -> str:
@@ -109,6 +111,7 @@ def rule(name: str) -> Rule:
         references=frozenset(t.removeprefix("reference.") for t in asked.tables if t.startswith("reference.")),
         thresholds=asked.thresholds,
         macros=asked.macros,
+        functions=asked.functions,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from assets import duck
+from assets import duck, functions
 from assets.alarm_book import Book
 from assets.alarm_reference import References
 from assets.alarm_rows import RawRows
@@ -194,6 +194,7 @@ class Alarms:
         schemas = [f"CREATE SCHEMA {s}" for s in ("held", "landed", "reference")]
         for statement in (NO_LIMITS, *used_macros(self.rules), CAUSE, *schemas):
             con.execute(statement)
+        functions.register(con, frozenset().union(*(r.functions for r in self.rules)))
         return con
 
     def _show(self, rule: Rule, feed: str) -> None:

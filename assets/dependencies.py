@@ -14,6 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from assets import functions, health, reference_days
+from schemas import registry
 from schemas.errors import CitylakeError
 
 LEDGER = "ledger"
@@ -118,6 +119,21 @@ def dependencies(metric: str) -> set[str]:
     """Tables a metric reads, through shared views too: `refined.x`, `reference.x`, `metrics.x`, and `ledger`."""
     top, views = closure(metric)
     return set(top.tables).union(*(v.tables for v in views.values()))
+
+
+@cache
+def reach(table: str) -> tuple[int, int]:
+    """How many days after and before its own a table's rows are seen: by metrics that look back and ahead, through others too.
+
+    `(3, 1)`: what changes on a day changes metrics of the three days after it and of the one before.
+    """
+    after, before = 0, 0
+    for name, contract in registry.metrics().items():
+        if table in dependencies(name):
+            theirs = reach(f"metrics.{name}")
+            after = max(after, contract.lookback_days + theirs[0])
+            before = max(before, contract.lookahead_days + theirs[1])
+    return after, before
 
 
 def makes_rows(metric: str) -> set[str]:

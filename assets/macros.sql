@@ -156,3 +156,9 @@ CREATE MACRO is_news(captured_at, received_at) AS
 CREATE MACRO seen_before_camera(what, camera_id, district, confidence) AS concat(
     what, ' before camera ', camera_id, ' in ' || district, format(', {:.0f} % sure', 100 * confidence), '.'
 );
+
+-- Getis-Ord Gi* of a cell (Ord and Getis 1995, weights 1 within the neighbourhood, itself included, else 0), from whole numbers: cells of
+-- the area, their counts summed, and squared and summed; cells of the neighbourhood and their counts summed.
+CREATE MACRO gi_star(cells, total, squares, near_cells, near_total) AS
+    (cells * near_total - near_cells * total)
+    / sqrt((cells * squares - total * total)::DOUBLE * (cells * near_cells - near_cells * near_cells) / (cells - 1));

@@ -3,7 +3,7 @@
 How days become runs is said in `dagster_project.partitions`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 import dagster as dg
@@ -14,11 +14,11 @@ from dagster_project.settings import Settings
 from schemas import ledger, registry
 
 
-def stale(settings: Settings) -> set[date]:
-    """Days whose refined rows, of any feed, are not what raw and reference now ask for."""
+def stale(settings: Settings) -> dict[str, set[date]]:
+    """Days whose refined rows are not what raw and reference now ask for, by feed."""
     from assets.refined import stale_days
 
-    return {d for name in registry.feeds() for d in stale_days(settings.lake, settings.city, name)}
+    return {name: set(stale_days(settings.lake, settings.city, name)) for name in registry.feeds()}
 
 
 def booked_since(settings: Settings, at: datetime) -> set[date]:
@@ -27,30 +27,35 @@ def booked_since(settings: Settings, at: datetime) -> set[date]:
     return {d for d in lines.select(pl.coalesce("event_date", "received_date")).to_series() if d}
 
 
-def seen_from(days: Iterable[date]) -> set[date]:
-    """The days, and those whose metrics look back on them, or ahead."""
-    metrics = registry.metrics().values()
-    back, ahead = max((c.lookback_days for c in metrics), default=0), max((c.lookahead_days for c in metrics), default=0)
+def seen_from(days: Mapping[str, Iterable[date]]) -> set[date]:
+    """Days of feeds (or of the ledger), and those whose metrics look back on them, or ahead."""
+    from assets.dependencies import LEDGER, reach
+
     out: set[date] = set()
-    until = date.min
-    for day in sorted(set(days)):  # neighbours see about the same days: none is gone through twice
-        first = max(day - timedelta(days=ahead), until)
-        until = day + timedelta(days=back + 1)
-        out.update(first + timedelta(days=n) for n in range((until - first).days))
+    for name, of in days.items():
+        back, ahead = reach(name if name == LEDGER else f"refined.{name}")
+        until = date.min
+        for day in sorted(set(of)):  # neighbours see about the same days: none is gone through twice
+            first = max(day - timedelta(days=ahead), until)
+            until = day + timedelta(days=back + 1)
+            out.update(first + timedelta(days=n) for n in range((until - first).days))
     return out
 
 
 def by_landing(settings: Settings, instance: dg.DagsterInstance, run_id: str) -> set[date]:
     """Days to build after a landing run: all of them where it changed a reference table."""
+    from assets.dependencies import LEDGER
+
     record = instance.get_run_record_by_id(run_id)
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     said = [e.asset_materialization.metadata.get("changed") for e in events if e.asset_materialization]
     days = stale(settings)
     if record is not None:
-        days |= booked_since(settings, record.create_timestamp)
+        days[LEDGER] = booked_since(settings, record.create_timestamp)
+    found = seen_from(days)
     if any(v is not None and v.value for v in said):
-        days |= set(way.refined_days(settings))
-    return seen_from(days)
+        found |= set(way.refined_days(settings))
+    return found
 
 
 def last_days(settings: Settings, until: date, count: int) -> set[date]:

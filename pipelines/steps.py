@@ -213,7 +213,8 @@ def write(batch: Batch, landing: Landing) -> Written:
     if kept.height:
         rows = _with_lineage(kept, batch, contract)
         if contract.kind == "snapshots":
-            rows = rows.with_columns(pl.lit(landing.source.name if landing.source.whole else None, pl.String).alias(WHOLE_TABLE.name))
+            whole = landing.source.name if landing.source.whole else None
+            rows = rows.with_columns(pl.lit(whole, pl.String).alias(WHOLE_TABLE.name))
         time = pl.col(contract.event_time or "")
         middle = rows.select(time.median()).item()  # one clock that runs ahead must not hide that the others are late
         late = dict(rows.filter(time < pl.col("_received_at") - contract.late_after).group_by("event_date").len().rows())

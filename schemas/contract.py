@@ -145,7 +145,7 @@ class Contract:
             self.publish.check(where, names, self.key)
 
     def _check_snapshots(self, where: str) -> None:
-        told = self[SNAPSHOT_AT] if SNAPSHOT_AT in self else None
+        told = next((c for c in self.columns if c.name == SNAPSHOT_AT), None)
         if told is None or told.kind != "instant" or not told.of_delivery or told.nullable:
             raise ContractError(where, f"snapshots without {SNAPSHOT_AT}", "add it: an instant, of_delivery, never empty")
         if self.described is not None and (self.described.factors or self.described.clock):

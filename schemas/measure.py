@@ -46,6 +46,8 @@ NULL_REASON = Column(
         "not_reached",
         "no_channel",
         "no_time",
+        "no_population",
+        "no_variation",
     ),
 )
 BIN_AT = Column("bin_at", "instant", "start of the bin", nullable=False)

@@ -48,10 +48,10 @@ measured AS (
         CAST(sum(exact(observed_us * health_share)) AS DOUBLE)
             / nullif(CAST(sum(observed_us) FILTER (WHERE health_share IS NOT NULL) AS DOUBLE), 0) AS health_share,
         CAST(sum(energy_kwh) AS DOUBLE) AS energy_kwh,
-        CAST(sum(estimated_kwh) AS DOUBLE) AS estimated_kwh,
-        CAST(sum(interpolated_kwh) AS DOUBLE) AS interpolated_kwh,
-        CAST(sum(like_days_kwh) AS DOUBLE) AS like_days_kwh,
-        CAST(sum(spread_kwh) AS DOUBLE) AS spread_kwh,
+        coalesce(CAST(sum(estimated_kwh) AS DOUBLE), 0) AS estimated_kwh,
+        coalesce(CAST(sum(interpolated_kwh) AS DOUBLE), 0) AS interpolated_kwh,
+        coalesce(CAST(sum(like_days_kwh) AS DOUBLE), 0) AS like_days_kwh,
+        coalesce(CAST(sum(spread_kwh) AS DOUBLE), 0) AS spread_kwh,
         coalesce(CAST(max(energy_kwh) AS DOUBLE) / nullif(CAST(sum(energy_kwh) AS DOUBLE), 0), 0) AS highest_meter_share
     FROM meters
     GROUP BY event_date, meter_class, district, direction, half_hour

@@ -60,7 +60,7 @@ pairs AS (
     SELECT n.*, o.lamp_id IS NOT NULL AS is_out
     FROM near AS n
     JOIN days AS d USING (event_date)
-    JOIN views.lamp_spells AS s
+    JOIN views.lamp_pieces AS s
         ON s.event_date = n.event_date AND s.lamp_id = n.lamp_id
         AND s.from_us <= n.at_us AND s.until_us > n.at_us AND s.is_out IS NOT NULL
     LEFT JOIN views.lamp_outages AS o

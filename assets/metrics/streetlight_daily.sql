@@ -14,7 +14,7 @@ parts AS (
         count(*) FILTER (WHERE is_switch AND is_first AND phase = 'dark') AS dark_switches,
         sum(drawn_us) AS drawn_us,
         sum(drawn_us) FILTER (WHERE phase = 'dark') AS drawn_dark_us,
-        sum(exact(drawn_w * drawn_us / 3.6e12)) FILTER (WHERE drawn_us > 0) AS drawn_kwh
+        sum(exact(drawn_w * drawn_us / 3.6e9)) FILTER (WHERE drawn_us > 0) AS drawn_wh
     FROM views.lamp_pieces
     GROUP BY event_date, lamp_id
 ),
@@ -51,8 +51,8 @@ observed AS (
         CASE WHEN p.burn_known_us > 0 AND k.dark_us IS NOT NULL THEN p.dark_switches END AS dark_switches,
         CAST(coalesce(p.drawn_us, 0) AS DOUBLE) / 3.6e9 AS metered_h,
         CAST(coalesce(p.drawn_dark_us, 0) AS DOUBLE) / 3.6e9 AS metered_should_burn_h,
-        CAST(p.drawn_kwh AS DOUBLE) AS energy_kwh,
-        CASE WHEN p.drawn_us > 0 THEN CAST(exact(l.rated_w * metered_should_burn_h / 1000) AS DOUBLE) END AS rated_kwh
+        CAST(p.drawn_wh AS DOUBLE) / 1000 AS energy_kwh,
+        CASE WHEN p.drawn_us > 0 THEN l.rated_w * metered_should_burn_h / 1000 END AS rated_kwh
     FROM views.lamp_places AS l
     JOIN days AS d USING (event_date)
     JOIN nights AS k

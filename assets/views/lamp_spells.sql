@@ -69,6 +69,7 @@ SELECT
     -- what says so is the lamp's own word before what it draws
     CASE WHEN is_wrong THEN true WHEN burns IS NOT NULL THEN NOT burns WHEN is_wrong IS NOT NULL THEN false END AS is_out,
     coalesce(burns <> lag(burns) OVER in_time AND at_us - lag(at_us) OVER in_time <= ttl_us, false) AS is_switch,
+    CASE WHEN next_us - at_us <= ttl_us THEN lead(burns) OVER in_time END AS next_burns,
     at_us >= 0 AS is_reported,
     -- between two readings of the counter the energy is known however long nothing was said
     coalesce(counter_w, burning_w) AS drawn_w,

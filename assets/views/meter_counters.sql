@@ -84,7 +84,8 @@ of_day AS (
         us_between(d.starts_at, t.ended_at) AS to_us,
         quantile_disc(to_us - from_us, 0.5) OVER (PARTITION BY d.event_date, t.meter_id, t.register, t.direction) AS usual_us
     FROM told AS t
-    JOIN days AS d ON t.state_date BETWEEN d.event_date - 1 AND d.event_date + 1 AND t.state_date_before >= d.event_date - 28
+    JOIN (SELECT *, event_date + unnest([-1, 0, 1]) AS seen_date FROM days) AS d ON t.state_date = d.seen_date
+    WHERE t.state_date_before >= d.event_date - 28
 )
 SELECT
     * EXCLUDE (usual_us),

@@ -1,6 +1,16 @@
 -- What was the case with each service request, and from when until when, in the order of the world and not of the telling: a
 -- request is open from when it was asked for, though it may be told of later, and closed from when the register says.
 WITH
+-- Most of a long history is over and done with: closed, and told of for the last time before any window that is asked for.
+lasting AS (
+    SELECT request_id
+    FROM refined.service_requests
+    GROUP BY request_id
+    HAVING arg_max(status, updated_at) = 'open'
+        OR max(updated_at) >= (
+            SELECT min(starts_at) - to_microseconds(CAST(threshold('service_close_window_d') * 8.64e10 AS BIGINT)) FROM days
+        )
+),
 -- A day reads versions told up to 92 days after it (lookahead_days): none reaches further back than that, whatever else is read.
 seen AS (
     SELECT
@@ -10,6 +20,7 @@ seen AS (
         closed_at <= valid_from IS NOT FALSE AND expected_at >= requested_at IS NOT FALSE AS is_in_order,
         least(closed_at, valid_from) AS ended_at
     FROM views.request_spells
+    SEMI JOIN lasting USING (request_id)
 ),
 begun AS (
     SELECT

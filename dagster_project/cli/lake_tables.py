@@ -38,6 +38,9 @@ def every() -> dict[str, Named]:
     for title, contract in table_contracts().items():
         layer, name = title.split(".", 1)
         out[title] = Named(layer, name, contract.doc, contract.stage_columns(layer), contract)
+        if layer == "metrics" and contract.is_gated:
+            doc = f"What may be told of {title} outside, as exports tell it: see docs/privacy.md."
+            out[f"published.{name}"] = Named("published", name, doc, contract.stage_columns("published"), contract)
     for name in feeds():
         doc = f"Refused rows of {name}, as they came, with the reason."
         out[f"quarantine.{name}"] = Named("quarantine", name, doc, QUARANTINE)
@@ -53,7 +56,7 @@ def named(title: str) -> Named:
     known = every()
     if title in known:
         return known[title]
-    of_name = [t for t in known if t.split(".", 1)[1] == title]
+    of_name = [t for t in known if t.split(".", 1)[1] == title and not t.startswith("published.")]
     if len(of_name) == 1:
         return known[of_name[0]]
     if of_name:
@@ -73,7 +76,7 @@ def perhaps(title: str) -> str:
 
 def state(lake: Lake) -> list[dict[str, Any]]:
     """Rows, partitions and bytes of every table that exists, in the order of the way."""
-    order = ("raw", "quarantine", "refined", "metrics", "reference", "ledger")
+    order = ("raw", "quarantine", "refined", "metrics", "published", "reference", "ledger")
     found = sorted(lake.tables(), key=lambda t: (order.index(t[0]), t[1]))
     return [{"table": f"{layer}.{name or layer}", "layer": layer, **held(lake.files(layer, name))} for layer, name in found]
 

@@ -25,7 +25,7 @@ def pseudonyms(texts: pl.Series, key: bytes) -> pl.Series:
         # the key is a parameter, so that no text of a query has it
         pads = [block.translate(_OUTER), block.translate(_INNER)]
         made = engine.execute(f"SELECT t, {HMAC} AS p FROM texts", pads).pl()
-    return texts.replace_strict(made["t"], made["p"], default=None, return_dtype=pl.String)
+    return texts.to_frame("t").join(made, on="t", how="left", maintain_order="left")["p"].rename(texts.name)
 
 
 def by_day(texts: pl.Series, days: pl.Series, key: bytes) -> pl.Series:

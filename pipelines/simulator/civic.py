@@ -10,15 +10,19 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator import (
+    air,
+    air_quality,
     camera_events,
     cameras,
     crash_snapshots,
     crashes,
     districts,
+    eservice_transactions,
     lamps,
     service_register,
     service_requests,
     streetlights,
+    transactions,
 )
 from pipelines.simulator.archives import Archives
 from pipelines.simulator.faults import FaultRates
@@ -26,24 +30,26 @@ from pipelines.simulator.mobility import Posted
 from pipelines.simulator.outbox import Outbox
 from schemas.city import City
 
-FEEDS = ("streetlights", "crashes", "camera_events", "service_requests")
+FEEDS = ("streetlights", "crashes", "camera_events", "air_quality", "service_requests", "eservice_transactions")
 HOUR_S = 3600
 EVENTS_PER_CRASH, EVENTS_PER_CAMERA, EVENTS_PER_LAMP = 14_000, 12_000, 700
-EVENTS_PER_REQUEST = 1500
+EVENTS_PER_REQUEST, EVENTS_PER_STATION, EVENTS_PER_TRANSACTION = 1500, 40_000, 160
 
 
 class Civic:
     """The rest of the city's life over several days."""
 
-    def __init__(self, city: City, sensors: pl.DataFrame, rates: FaultRates, events: float, seed: int) -> None:
-        """Lay out as much of each as fits a city with so many events a day."""
+    def __init__(self, city: City, sensors: pl.DataFrame, rates: FaultRates, events: float, seed: int, until: int) -> None:
+        """Lay out as much of each as fits a city with so many events a day; the last one ends at `until`, epoch seconds."""
         self.city, self.sensors, self.rates, self.seed = city, sensors, rates, seed
         self.cameras = cameras.lay_out(self._rng(31), int(np.clip(events / EVENTS_PER_CAMERA, 6, 60)), rates)
         self._crashes_a_day = float(np.clip(events / EVENTS_PER_CRASH, 8, 100))
         self.lamps = lamps.Lamps(lamps.lay_out(self._rng(35), int(np.clip(events / EVENTS_PER_LAMP, 48, 2000)), rates), city)
         self._table = crash_snapshots.CrashTable(rates)
+        self.stations = air.lay_out(self._rng(40), sensors, int(np.clip(events / EVENTS_PER_STATION, 3, 12)), rates)
         self._register, self._polls = service_register.Register(city), service_requests.Polls(rates)
         self._requests_a_day = float(np.clip(events / EVENTS_PER_REQUEST, 12, 600))
+        self._transactions_a_day, self._until = float(np.clip(events / EVENTS_PER_TRANSACTION, 60, 6000)), until
         self._happened = pl.DataFrame()
 
     def _rng(self, *of: int) -> np.random.Generator:
@@ -57,6 +63,7 @@ class Civic:
             "cameras": self.cameras,
             "lamps": self.lamps.laid,
             "services": service_register.SERVICES,
+            "air_stations": self.stations,
         }
 
     def boxes(self, inbox: Path) -> dict[str, Archives | Outbox]:
@@ -69,6 +76,10 @@ class Civic:
             "lamps": lines(1, "streetlights", ".jsonl", 6),
             "lamps_broker": Archives(inbox / "streetlights", ".json", 6 * HOUR_S, 900),
             "crash_table": Archives(inbox / "crashes", ".csv", HOUR_S, crash_snapshots.DELIVERED_S, is_zipped=False),
+            "air": Archives(inbox / "air_quality", ".json", 6 * HOUR_S, 900),
+            "noise": Archives(inbox / "air_quality_noise", ".json", 6 * HOUR_S, 900),
+            "portal": lines(3, "eservice_transactions", ".jsonl", 6),
+            "offices": lines(4, "eservice_transactions", ".csv", 12, eservice_transactions.wording(True).header),
             "register": Archives(inbox / "service_requests", ".json", 6 * HOUR_S, 900),
             "changes": lines(2, "service_requests", ".csv", 24, service_requests.wording().header),
             "cameras": lines(0, "camera_events", ".jsonl", 6),
@@ -88,6 +99,8 @@ class Civic:
         yield Posted("crashes", "crash_table", sent, lambda _: {})
         yield from self._light_day(self._rng(37, number), start, end)
         yield from self._request_day(number, start, end)
+        yield from self._transaction_day(self._rng(42, number), start, end)
+        yield from self._air_day(self._rng(41, number), start, end, traffic)
         rng = self._rng(34, number)
         seen = cameras.concluded(rng, self.city, self.cameras, self._happened, start, end, cameras.COUNT_S)
         yield Posted("camera_events", "cameras", camera_events.day(rng, self.cameras, seen, start, self.rates), lambda _: {})
@@ -96,6 +109,16 @@ class Civic:
         states = self.lamps.day(rng, start, end)
         for box, sent in streetlights.day(rng, self.lamps.laid, states, start, end, self.rates).items():
             yield Posted("streetlights", box, sent, lambda _: {})
+
+    def _air_day(self, rng: np.random.Generator, start: int, end: int, traffic: pl.DataFrame) -> Iterator[Posted]:
+        breathed = air.breathed(rng, self.city, self.stations, traffic, start, end)
+        for box, sent in air_quality.day(rng, self.stations, breathed, start, end, self.rates).items():
+            yield Posted("air_quality", box, sent, lambda _: {})
+
+    def _transaction_day(self, rng: np.random.Generator, start: int, end: int) -> Iterator[Posted]:
+        submitted = transactions.submitted(rng, self.city, start, end, self._transactions_a_day)
+        for box, sent in eservice_transactions.day(rng, submitted, self._until, self.rates).items():
+            yield Posted("eservice_transactions", box, sent, lambda _: {})
 
     def _request_day(self, number: int, start: int, end: int) -> Iterator[Posted]:
         began = self.lamps.outages.filter(pl.col("from_s").is_between(start, end - 1))

@@ -17,6 +17,24 @@ type = "Streetlight"
 uri = "inbox/crashes/*.csv"
 format = "csv"
 
+[feeds.air_quality.sources.air]
+uri = "inbox/air_quality/*.zip"
+format = "ngsi"
+type = "AirQualityObserved"
+
+[feeds.air_quality.sources.noise]
+uri = "inbox/air_quality_noise/*.zip"
+format = "ngsi"
+type = "NoiseLevelObserved"
+
+[feeds.eservice_transactions.sources.portal]
+uri = "inbox/eservice_transactions/*.jsonl"
+format = "json_lines"
+
+[feeds.eservice_transactions.sources.offices]
+uri = "inbox/eservice_transactions/*.csv"
+format = "csv"
+
 [feeds.service_requests.sources.register]
 uri = "inbox/service_requests/*.zip"
 format = "json"
@@ -40,5 +58,5 @@ uri = "inbox/camera_events/*.jsonl"
 format = "json_lines"
 """
 
-TABLES = ("districts", "cameras", "lamps", "services")
+TABLES = ("districts", "cameras", "lamps", "services", "air_stations")
 REFERENCE = "".join(f'{name} = "reference/{name}.csv"\n' for name in TABLES)

@@ -58,7 +58,8 @@ class CrashTable:
         before = shown.filter(pl.col("from_pub") < number, pl.col("is_refined"))
         changed = before.filter(pl.col("is_corrected"), pl.col("from_pub") == number - 1)
         refused = shown.filter(~pl.col("is_refined")).height
-        books = Counter(taken=shown.height, rejected=refused, superseded=changed.height, repeated=before.height - changed.height)
+        # a new version of a crash supersedes nothing: the table keeps all
+        books = Counter(taken=shown.height, rejected=refused, repeated=before.height - changed.height)
         name = f"crashes-{datetime.fromtimestamp(received, UTC):%Y-%m-%dT%H%MZ}"
         body = _header(number) + "".join(shown.select(_line(number)).to_series().to_list())
         document = pl.DataFrame(

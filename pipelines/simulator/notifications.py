@@ -39,7 +39,14 @@ def member() -> pl.Expr:
 
 
 def notified(
-    rng: np.random.Generator, rows: pl.DataFrame, entity: pl.Expr, about: str, start: int, batch_s: int, rates: FaultRates
+    rng: np.random.Generator,
+    rows: pl.DataFrame,
+    entity: pl.Expr,
+    about: str,
+    start: int,
+    batch_s: int,
+    rates: FaultRates,
+    by_end: bool = False,
 ) -> Sent:
     """Notifications about rows.
 
@@ -48,6 +55,7 @@ def notified(
             `stamp_s` besides.
         about: the subscription's name.
         start: of the first batch, epoch seconds.
+        by_end: `at` ends what a row is about: what ends with a batch is in it.
 
     Returns:
         Documents; the truth has the rows with `fault`, `is_destroyed` and `is_refined`; no keys.
@@ -58,7 +66,7 @@ def notified(
         fault=named(KINDS, chosen).cast(pl.String).fill_null(""),
         stamp_s=pl.col("at") + pl.col("shift_s") + np.where(chosen == KINDS.index("future"), THIRTY_YEARS_S, 0),
     )
-    row, poll = np.arange(rows.height), (rows["at"].to_numpy() - start) // batch_s
+    row, poll = np.arange(rows.height), (rows["at"].to_numpy() - start - by_end) // batch_s
     last = int(poll[-1]) if len(poll) else 0
     twice = np.flatnonzero(np.isin(chosen, [0, 1]))
     emitted = pl.DataFrame({"poll": poll, "row": row, "version": np.where(chosen == 1, 1, 0)})

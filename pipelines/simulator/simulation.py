@@ -134,7 +134,7 @@ def simulate(
     sensors = detectors.lay_out(np.random.default_rng([seed, 1]), int(wanted["traffic_flow"]), seconds, rates)
     meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), seconds, rates)
     rest = mobility.Mobility(city, sensors, rates, events / days, seed)
-    life = civic.Civic(city, sensors, rates, events / days, seed)
+    life = civic.Civic(city, sensors, rates, events / days, seed, bounds[-1])
     settings = write_settings(folder, city, rest.all_sensors, meters, rest.references | life.references)
     rest.write_timetable(folder / mobility_settings.TIMETABLE, start, days)
     slots = {f: s if events >= SMALL * days else min(8 * s, 86_400) for f, s in SLOTS_S.items()}

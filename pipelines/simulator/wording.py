@@ -87,6 +87,11 @@ def worded(rng: np.random.Generator, how: Wording, rows: pl.DataFrame, rates: Fa
     return result
 
 
+def wordless(how: Wording, rows: pl.DataFrame) -> pl.DataFrame:
+    """Lines of rows in which nothing goes wrong: `received_s`, `line`."""
+    return rows.select("received_s", line=_text(how))
+
+
 def _at(how: Wording, kind: str) -> int:
     return how.kinds.index(kind) if kind in how.kinds else len(how.kinds)
 

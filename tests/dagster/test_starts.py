@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from assets.dependencies import LEDGER
 from assets.refined import refine
 from dagster_project import touched
 from dagster_project.assembly import assemble
@@ -44,16 +45,25 @@ def test_the_inbox_asks_once_for_what_is_new(place: Place) -> None:
 def test_a_landing_is_followed_by_a_build_of_the_days_it_touched(place: Place) -> None:
     landed = place.run("land")
     requests = place.after("build_landed", landed)
-    assert touched.stale(place.settings) == set(DAYS)
+    stale = touched.stale(place.settings)
+    assert set().union(*stale.values()) == set(DAYS)
     # the broken line told no day, so the books count it on the day of its receipt; and energy looks one day back
     received = ledger.lines(place.settings.lake).filter(pl.col("event_date").is_null())["received_date"].to_list()
-    assert asked_days(requests) == {d for d in touched.seen_from([*DAYS, *received]) if d <= today(place.settings)}
+    assert asked_days(requests) == {d for d in touched.seen_from({**stale, LEDGER: received}) if d <= today(place.settings)}
     assert len({r.run_key for r in requests}) == len(requests)
     for feed in registry.feeds():
         refine(place.settings.lake, place.settings.city, feed)
     again = place.run("land")
     assert again.success
     assert place.after("build_landed", again) == []
+
+
+def test_a_feed_touches_the_days_of_its_own_metrics_alone() -> None:
+    """Requests are remembered for years; a count of traffic is not: only what reads a feed is measured again."""
+    far, near = (touched.seen_from({name: [D]}) for name in ("service_requests", "traffic_flow"))
+    assert {D, day(365)} <= far
+    assert D in near
+    assert day(100) not in near
 
 
 def test_the_inbox_survives_a_source_that_is_gone(place: Place) -> None:
@@ -96,7 +106,7 @@ def test_the_night_builds_the_last_days_by_the_city_s_clock(place: Place, night:
     for landed in DAYS:
         put(place.settings.lake, feed, "raw", good_rows(feed, "raw", landed), landed)
     before = {d for d in (night - timedelta(days=k) for k in (1, 2, 3)) if d >= first_day(place.settings)}
-    stale = {d for d in touched.seen_from(DAYS) if d < night}
+    stale = {d for d in touched.seen_from({"traffic_flow": DAYS}) if first_day(place.settings) <= d < night}
     schedule = assemble(place.settings).resolve_schedule_def("nightly_build")
     assert schedule.execution_timezone == "Europe/Berlin"
     at = datetime(night.year, night.month, night.day, 3, tzinfo=ZoneInfo("Europe/Berlin"))

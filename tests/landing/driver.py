@@ -36,9 +36,9 @@ class Inbox:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def land(self, feed: str, limits: Limits | None = None, beam: bool = False, **block: object) -> Plan:
+    def land(self, feed: str, limits: Limits | None = None, beam: bool = False, name: str = "test", **block: object) -> Plan:
         contract, limits = feed_contract(feed), limits or Limits()
-        source = parse(contract, "test", block, self.folder / "inbox")
+        source = parse(contract, name, block, self.folder / "inbox")
         planned = plan(self.lake, contract, source, limits)
         if beam:
             land_with_beam(self.lake, self.city, contract, source, AT, limits)

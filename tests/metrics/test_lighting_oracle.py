@@ -84,6 +84,7 @@ def lived(rows, ref, day_s, phases):
     cuts = {0, day_s, *(a for a, _, _ in phases)} | {r["at"] + k for r in rows for k in (0, ttl)}
     edges, pieces, switches = sorted(c for c in cuts if 0 <= c <= day_s), [], []
     phase_at = lambda t: next(p for a, b, p in phases if a <= t < b)  # noqa: E731
+    changed_at = lambda t: next(a for a, b, p in phases if a <= t < b)  # noqa: E731
     burns_of = lambda i: (lambda r: r and burning(r))(carried(rows, i, ttl, burning))  # noqa: E731
     for a, b in zip(edges, edges[1:], strict=False):
         i = max((j for j, r in enumerate(rows) if r["at"] <= a), default=None)
@@ -94,8 +95,11 @@ def lived(rows, ref, day_s, phases):
         if power is None and fresh and said:
             power = watts(said, rated)
         burns = burning(said) if fresh and said else None
-        out = None
-        if fresh:
+        out, then = None, burns_of(i + 1) if i + 1 < len(rows) and rows[i + 1]["at"] - rows[i]["at"] <= ttl else None
+        between = rows[i]["at"] < changed_at(a) and changed_at(a) > 0 and None not in (burns, then) and burns != then
+        if between and (phase_at(a), burns) in (("dark", False), ("daylight", True)):
+            burns, out = None, True if ill and wrong(ill) else None
+        elif fresh:
             out = True if ill and wrong(ill) else (not burns) if burns is not None else False if ill else None
         pieces.append((a, b, phase_at(a), burns, out, power, bool(ill and wrong(ill)), rows[i]["at"]))
     for i in range(1, len(rows)):
@@ -246,7 +250,7 @@ def test_order_files_batches_and_other_days_do_not_change_a_byte(make_town, metr
     monkeypatch.setattr("assets.measure.BATCH_ROWS", 1)
     other.measure(metric, *days)
     assert list(one.bodies(metric).values()) == list(other.bodies(metric).values())
-    assert one.read(metric, *days).height > 4 * 5
+    assert one.read(metric, *days).height >= 4 * 5
 
 
 def test_a_lamp_that_stopped_reporting_is_told_of_once_more_at_most(town):
