@@ -14,8 +14,8 @@ lamps AS (
         district,
         h3_cell,
         report_ttl_s,
-        sun_place(coalesce(lat, avg(lat) OVER of_district, avg(lat) OVER ())) AS sun_lat,
-        sun_place(coalesce(lon, avg(lon) OVER of_district, avg(lon) OVER ())) AS sun_lon
+        sun_place(coalesce(lat, avg(exact(lat)) OVER of_district, avg(exact(lat)) OVER ())) AS sun_lat,
+        sun_place(coalesce(lon, avg(exact(lon)) OVER of_district, avg(exact(lon)) OVER ())) AS sun_lon
     FROM reference.lamps
     WINDOW of_district AS (PARTITION BY district)
 ),

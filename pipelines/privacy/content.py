@@ -147,7 +147,7 @@ def _says(value: Any) -> bool:
         return any(map(_says, value))
     if isinstance(value, str):
         return value.strip().lower() not in _NOTHING
-    return isinstance(value, float)
+    return isinstance(value, float) and value != 0
 
 
 def _size(value: Any) -> int:

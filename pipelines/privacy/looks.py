@@ -8,18 +8,21 @@ from functools import cache
 
 import hyperscan
 
-# what a run of base64, hex or percent signs can begin with that may be a picture, or text that holds one
-_BEGIN = (
-    r"[/_]9j[/_]|iVBORw0KGg|R0lGOD[dl]h|UklGR|Qk[0-3]|SUkq|TU0A|[A-Za-z0-9+/_]{5}Z0eX|AAAADG[po]|AAAADEpY"
-    r"|e[yw][A-Za-z0-9]|W[1-3wy]|PD9|PH|PG|ICA|ZGF0YTp|Lzlq|Xzlq|aVZCT|UjBsR|VWtsR|U1Vrc|VFUwQ|UWs"
+# base64 of 24 characters of ASCII, which may hold a picture in turn: no byte has its highest bit
+_ASCII = r"(?:[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_-]){8}"
+_BEGIN = r"Qk[0-3]|SUkq|TU0A|AAAA[A-Za-z0-9+/_-]{2}Z0eX|AAAADG|" + _ASCII
+_STRONG = r"\\?[/_]9j\\?[/_]|iVBORw0KGg|R0lGOD[dl]h|UklGR"
+_HEX = (
+    r"(?:ff[\W_]{0,2}x?d8[\W_]{0,2}x?ff|89[\W_]{0,2}x?50[\W_]{0,2}x?4e|474946|524946|424d|49492a00|4d4d002a"
+    r"|000000[0-9a-f]{2}66747970|0000000c)"
 )
-_HEX = r"(?:ff[\W_]{0,2}x?d8[\W_]{0,2}x?ff|89[\W_]{0,2}x?50[\W_]{0,2}x?4e|474946|524946|424d|49492a00|4d4d002a|[0-9a-f]{8}66747970|0000000c)"
 IMAGES = (
     r"(?i:data:image)",
-    rf"(?:^|[^A-Za-z0-9+/_\-\\])\\?(?:{_BEGIN})[A-Za-z0-9+/_\-\\]{{30}}",
-    r"[/_]9j\\?[/_][A-Za-z0-9+/_\-\\]{30}|iVBORw0KGgo|R0lGOD[dl]h[A-Za-z0-9+/_\-\\]{30}|%2F9j",
-    rf"(?i)(?:^|[^0-9a-f]|0x|\\x){_HEX}(?:(?:\\x|0x)?[ :,;-]{{0,2}}[0-9a-f]{{2}}){{12}}",
-    r"(?i)%ff%d8%ff|%89PNG|\\u00ff\\u00d8|\\u0089PNG|\\xff\\xd8",
+    rf"(?:^|[^A-Za-z0-9+/_-]|\\[nrtu])(?:{_BEGIN})",
+    rf"(?:{_STRONG})[A-Za-z0-9+/_\-\\]{{20}}",
+    rf"(?i)(?:^|[^0-9a-f]|0x|\\x){_HEX}[0-9a-f]{{24}}",
+    r"(?i)(?:[0-9a-f]{2}[ :,;-]{1,2}){16}|(?:\\x[0-9a-f]{2}){12}|(?:%[0-9a-f]{2}){12}|%2F9j|%ff%d8|%89PNG|GIF8[79]a%",
+    r"(?i)\\u00ff\\u00d8|\\u0089PNG",
     "\u00ff\u00d8\u00ff|\u0089PNG",
 )
 TEMPLATES = (
@@ -35,7 +38,7 @@ NAMES = {
         r"(?:template|embedding|descriptor|vector|print|feature|encoding|code|signature))" + _KEY,
     ),
     "plate": (
-        r"(?i)(?:plate|kennzeichen|nummernschild|plaka|matr(?:i|í)cula|targa|kenteken|immatriculation|nummerplade"
+        r"(?i)(?:plate|kennzeichen|nummernschild|plaka|matr(?:i|í|\\u00ed)cula|targa|kenteken|immatriculation|nummerplade"
         r"|registreringsskylt|\blpn|_lpn|\bvrm|_vrm|rendszam)" + _KEY,
     ),
 }
@@ -45,7 +48,7 @@ RAW = (b"\xff\xd8\xff[\xc0-\xfe]", b"\x89PNG\r\n")
 """Pictures as they are, where bytes should be text."""
 
 # what must stand in a buffer for a name of the list above to be there, few enough to be looked for at memory's speed
-NEEDLES = ("plate", "zeichen", "nummer", "plaka", "cula", "biometr", "targa", "kenteken")
+NEEDLES = ("plate", "zeichen", "nummer", "plaka", "cula", "biometr", "targa", '"63":')
 
 
 def patterns(forbids: tuple[str, ...]) -> str:
@@ -78,6 +81,7 @@ _LOOKS: dict[str, tuple[tuple[str | bytes, ...], int]] = {
             r"[A-Za-z0-9+/_\\%-]{40}",
             r"(?:[0-9A-Fa-f]{2}[ :,;-]{1,2}){16}",
             r"\[[-+0-9.eE,\s]{31}",
+            r"[\"']63\\*[\"']\s*:",
             "data:image",
             *RAW,
             "\u00ff\u00d8\u00ff",

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from datetime import UTC, timedelta
 from statistics import median_low
+from zoneinfo import ZoneInfo
 
 HALF = 1800
 EMPTY = {"n": 0, "observed": 0.0, "estimated": 0.0, "kwh": 0.0, "not_valid": 0.0, "spread": 0.0, "linear": 0.0, "like": 0.0}
@@ -71,7 +72,10 @@ class Register:
         self.fill()
 
     def date(self, r):
-        return self.city.day_of(r["ended_at"] - timedelta(seconds=r["interval_s"]))
+        return self.wall(r["ended_at"] - timedelta(seconds=r["interval_s"])).date()
+
+    def wall(self, at):
+        return at.astimezone(ZoneInfo(self.city.zone))
 
     def cut(self, begin, to):
         begin, to = max(begin, 0), min(to, self.seconds)
@@ -118,13 +122,13 @@ class Register:
 
     def like(self, i):
         """kWh a second in the same half hour of the wall clock on the same weekday, four weeks back."""
-        wall = self.city.wall_clock(self.start + timedelta(seconds=i * HALF))
+        wall = self.wall(self.start + timedelta(seconds=i * HALF))
         slot = wall.hour * 2 + wall.minute // 30
         kwh, seconds = 0.0, 0.0
         for r in self.rows:
             if r["energy_kwh"] is None or r["quality"] != "valid" or (self.day - self.date(r)).days not in (7, 14, 21, 28):
                 continue
-            begun = self.city.wall_clock(r["ended_at"] - timedelta(seconds=r["interval_s"]))
+            begun = self.wall(r["ended_at"] - timedelta(seconds=r["interval_s"]))
             begin = begun.hour * 3600 + begun.minute * 60 + begun.second
             overlap = min(begin + r["interval_s"], (slot + 1) * HALF) - max(begin, slot * HALF)
             if overlap > 0:
