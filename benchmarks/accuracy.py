@@ -63,6 +63,14 @@ BOUNDS = {
     "energy_load_30min": 0.5,
     "energy_daily": 0.35,
     "response_times_daily": 0.5,
+    "streetlight_daily": 0.5,
+    "lamp_outage_crashes": 1.0,
+    "crowd_density": 0.5,
+    "camera_alerts": 1.0,
+    "alert_to_scene": 0.5,
+    "air_quality_hourly": 0.5,
+    "service_requests_daily": 1.0,
+    "eservices_daily": 1.0,
 }
 """Largest error in lightly damaged cells, relative to the truth or, for small cells, to the column's mean."""
 

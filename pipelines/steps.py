@@ -15,6 +15,8 @@ from pipelines.formats import csv, json_lines, kinds, parquet
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
 from pipelines.live.lot import Gathered, Lot, Origins
+from pipelines.privacy.screen import screened
+from pipelines.privacy.treatment import hushed, treated, veiled
 from pipelines.sources import reading
 from pipelines.sources.files import Limits, Split, open_binary
 from pipelines.sources.plan import Todo
@@ -105,7 +107,9 @@ def decode(chunk: reading.Chunk | Split | Gathered, landing: Landing) -> Batch:
         with open_binary(chunk.file.uri) as handle:
             decoded = parquet.read(handle, chunk.group, chunk.first_row, landing.source)
         uri, size = chunk.file.uri, chunk.end - chunk.start
+        decoded = screened(decoded, None, landing.source, landing.contract)
         decoded = told.of_file(decoded, landing.source, landing.contract, (uri,), chunk.file.received_at)
+        decoded = veiled(decoded, landing.source, landing.contract)
         return Batch(uri, uri, chunk.stem, size, chunk.file.received_at, landing.at, decoded)
     file = chunk.split.file
     named = chunk.documents or ((chunk.member, len(chunk.data)),)
@@ -114,7 +118,7 @@ def decode(chunk: reading.Chunk | Split | Gathered, landing: Landing) -> Batch:
     members = None if decoded.documents is None else told.Members(names, decoded.documents, file.received_at)
     stem = Split(file, chunk.offset, 0, member=chunk.member).stem
     size = len(chunk.data) or chunk.split.end - chunk.split.start
-    decoded = _with_breaks(decoded, chunk, landing.limits)
+    decoded = _with_breaks(veiled(decoded, landing.source, landing.contract), chunk, landing.limits)
     return Batch(file.uri, names[0], stem, size, file.received_at, landing.at, decoded, members)
 
 
@@ -128,15 +132,17 @@ def _of_bytes(chunk: reading.Chunk, landing: Landing, origin: str) -> Decoded:
     lines = Lines(chunk.data, chunk.offset, source.encoding)
     read_as = csv.decode(lines, source, chunk.header) if source.format == "csv" else json_lines.decode(lines, source, contract)
     _accounted(origin, lines.count, read_as.count)
-    return read_as
+    return screened(read_as, lines, source, contract, chunk.header)
 
 
 def _of_documents(documents: Lines, landing: Landing, origin: str) -> Decoded:
     if documents.count == 0:
         return Decoded((), documents=np.empty(0, np.int64))
-    decoded = kinds.module(landing.source.format).decode(documents, landing.source, landing.contract)
+    module = kinds.module(landing.source.format)
+    decoded = module.decode(documents, landing.source, landing.contract)
     _accounted(origin, 0 if decoded.documents is None else len(decoded.documents), decoded.count)
-    return decoded
+    seen = None if getattr(module, "ARCHIVES", False) else documents
+    return screened(decoded, seen, landing.source, landing.contract)
 
 
 def _of_messages(gathered: Gathered, landing: Landing) -> Batch:
@@ -147,10 +153,12 @@ def _of_messages(gathered: Gathered, landing: Landing) -> Batch:
         lines = Lines(data, 0, source.encoding)
         decoded = json_lines.decode(lines, source, landing.contract)
         _accounted(lot.origin, lines.count, decoded.count)
+        decoded = screened(decoded, lines, source, landing.contract)
     else:
         decoded = _of_documents(gathered.documents, landing, lot.origin)
         origins = origins if decoded.documents is None else origins.of_rows(decoded.documents)
-    decoded = _with_long(told.of_messages(decoded, source, landing.contract, origins), long, landing.limits)
+    decoded = veiled(told.of_messages(decoded, source, landing.contract, origins), source, landing.contract)
+    decoded = _with_long(decoded, long, landing.limits)
     return Batch(lot.origin, lot.origin, lot.stem, lot.bytes, lot.at, lot.at, decoded, origins, lot)
 
 
@@ -197,8 +205,9 @@ def conform(batch: Batch, landing: Landing) -> Batch:
         if origins is not None and batch.lot is not None:
             dated = dated.with_columns(origins.received_at(dated["_position"]))
         good, bad = judge.split(dated, contract, received_at)
-        kept.append(good)
-        found += [mapped.faults, bad]
+        # rules judge what came; what is stored is made of what they keep
+        kept.append(treated(good, contract))
+        found += [hushed(f, landing.source, contract) for f in (mapped.faults, bad)]
         taken += mapped.taken
         filtered += mapped.filtered
     rows = pl.concat(kept) if kept else None

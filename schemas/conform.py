@@ -69,6 +69,9 @@ def _column_rules(column: Column) -> list[Rule]:
     def refuse(code: Code, expected: str, broken: pl.Expr) -> None:
         out.append(Rule(code, column.name, expected, broken.fill_null(False), shortened(value)))
 
+    if column.privacy == "forbidden":
+        told = pl.format("[redacted: {} characters]", value.cast(pl.String, strict=False).str.len_chars())
+        out.append(Rule(Code.FORBIDDEN_CONTENT, column.name, "nothing", value.is_not_null(), told))
     if not column.nullable:
         refuse(Code.MISSING, "a value", value.is_null())
     if column.kind == "float":

@@ -20,8 +20,13 @@ class Publish:
     Handbook on Statistical Disclosure Control (2nd edition, 2024), chapter 4; for energy the 15/15 rule of the California PUC,
     decision 97-10-031 (1997).
 
+    Other counts of a row are guarded the same way, each with what is made of it: `x_n` with the columns `x_*` and those whose
+    formula names it. It is also withheld where all but a few of those that it is a part of are in it.
+
     Attributes:
-        count: the column with the people, incidents, requests or customers behind a row.
+        count: the column with the people, incidents, requests or customers behind a row: where it is withheld, all of the row is.
+        plain: further counts that are not of people, such as readings or lamps.
+        splits: counts that add up to a known one, such as those by channel.
         across: key columns over which totals may be known to others.
         of: the coarser metric whose rows are totals of this one's, by the key columns they share.
         largest_share: the column with the share of the largest customer in a row: the rule is then 15/15 instead of k.
@@ -29,6 +34,8 @@ class Publish:
     """
 
     count: str = "n"
+    plain: tuple[str, ...] = ()
+    splits: tuple[tuple[str, ...], ...] = ()
     across: tuple[str, ...] = ()
     of: str | None = None
     largest_share: str | None = None
@@ -38,7 +45,7 @@ class Publish:
         """Raise ContractError where the metric has no such columns."""
         if self.open_because:
             return
-        for name in (self.count, self.largest_share or self.count):
+        for name in (self.count, self.largest_share or self.count, *self.plain, *(n for s in self.splits for n in s)):
             if name not in names:
                 raise ContractError(f"{where}, publish", f"{name} is no column", f"use one of {names}")
         for name in self.across:

@@ -33,9 +33,7 @@ RELEASE = (
 )
 
 OF_RELEASE = (
-    Column("_count", "int", "what the row counted when it was released last"),
-    Column("_hidden_count", "int", "what it counted when it was withheld first"),
-    Column("_parts", "string", "of a total: what its parts counted when it was published last, as JSON"),
+    Column("_cells", "string", "what was told of each count of the row, and of what a total's parts counted then, as JSON"),
 )
 
 SNAPSHOT_AT = "snapshot_at"

@@ -1,22 +1,13 @@
 -- service_requests_daily: formulas and sources are in schemas/metrics/service_requests_daily.py.
 WITH
 -- The promise: what the register says of the request, else what the city says of the service when it was asked for.
-services AS (
-    SELECT
-        service_code,
-        sla_h,
-        -- before its first row a service is as that says
-        CASE WHEN lag(valid_from) OVER of_service IS NULL THEN '-infinity'::TIMESTAMPTZ ELSE valid_from END AS valid_from
-    FROM reference.services
-    WINDOW of_service AS (PARTITION BY service_code ORDER BY valid_from)
-),
 states AS MATERIALIZED (
     SELECT
         s.*,
         coalesce(s.expected_at, s.requested_at + to_microseconds(CAST(v.sla_h * 3.6e9 AS BIGINT))) AS due_at,
         s.requested_at + to_microseconds(CAST(threshold('service_close_window_d') * 8.64e10 AS BIGINT)) AS window_ends_at
     FROM views.request_states AS s
-    ASOF LEFT JOIN services AS v ON v.service_code = s.service_code AND v.valid_from <= s.requested_at
+    ASOF LEFT JOIN views.request_services AS v ON v.service_code = s.service_code AND v.holds_from <= s.requested_at
 ),
 -- What holds when a day ends, of requests that are open, were closed on the day, or were asked for within the window.
 at_end AS (

@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 
 import polars as pl
 
+from assets.publishing.cells import remembered
 from assets.publishing.release import Limits, released
 from assets.relations import thresholds
 from schemas import registry
@@ -30,7 +31,7 @@ class Released:
     """What became of the changed rows of one metric.
 
     Attributes:
-        exposed: withheld rows that readers could work out all the same, from what earlier releases told them.
+        exposed: withheld counts that readers could work out all the same, from what earlier releases told them.
     """
 
     metric: str
@@ -91,17 +92,18 @@ def _release(lake: Lake, contract: Contract, limits: Limits) -> Released:
 
 
 def _parts(lake: Lake, contract: Contract, fine: Contract, days: Sequence[date]) -> pl.DataFrame:
-    """The released rows of a finer metric, under the partition of the total they are part of."""
+    """The counts released of a finer metric, under the partition of the total they are part of."""
     rest = ["event_date", *(k for k in fine.key if k not in contract.key)]
-    rows = _rows(lake, fine, "published", [d for p in days for d in contract.days_of(p)])
+    rows = remembered(_rows(lake, fine, "published", [d for p in days for d in contract.days_of(p)]), fine)
     month = pl.col("event_date").dt.truncate("1mo") if contract.period == "month" else pl.col("event_date")
     return rows.select(
         month.alias("event_date"),
         *contract.key,
+        "_column",
         pl.lit(fine.name).alias("table"),
         pl.concat_str(pl.col(c).cast(pl.String).fill_null("") for c in rest).alias("part"),
-        "_count",
-        (pl.col("release") != "published").alias("is_hidden"),
+        pl.col("_old").alias("_count"),
+        (pl.col("_was") != "published").alias("is_hidden"),
     )
 
 

@@ -21,6 +21,7 @@ class Decoded:
         frames: wire columns, typed or text, each with `_position`; one frame per way a row was read.
         faults: rows that are no rows.
         payloads: the untouched rows at given positions, as text.
+        fields: where `frames` leave fields out, all of them, typed, row by row; only as long as nobody looked into them.
         documents: of rows of documents, which document each is of, by number of the row; the positions are these numbers.
     """
 
@@ -28,6 +29,7 @@ class Decoded:
     faults: pl.DataFrame = field(default_factory=no_faults)
     payloads: Callable[[pl.Series], pl.Series] = lambda positions: pl.Series("payload", [""] * positions.len())
     documents: np.ndarray | None = None
+    fields: pl.DataFrame | None = None
 
     @property
     def count(self) -> int:

@@ -37,7 +37,7 @@ def decode(group: pl.DataFrame, first_row: int, source: Source) -> Decoded:
             "payload", [json.dumps(r, default=str, ensure_ascii=False) for r in rows.iter_rows(named=True)], dtype=pl.String
         )
 
-    return Decoded((frame,), payloads=payloads)
+    return Decoded((frame,), payloads=payloads, fields=group)
 
 
 def _plain(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -27,11 +27,18 @@ _NOTHING = {"", "null", "none", "n/a", "na", "-", "true", "false"}
 
 @dataclass(frozen=True)
 class Found:
-    """What was found: its kind, under which name, and how long it is."""
+    """What was found.
+
+    Attributes:
+        name: under which it stood.
+        characters: how long it is.
+        in_field: it was found in a field by itself; where that stands in the row's text is not known.
+    """
 
     kind: str
     name: str | None
     characters: int
+    in_field: bool = False
 
     @property
     def told(self) -> str:
@@ -44,9 +51,11 @@ def find(text: str, forbids: tuple[str, ...], name: str | None = None) -> Found 
     return next(_of_text(text, name, forbids, NESTING), None)
 
 
-def without(text: str, forbids: tuple[str, ...], found: Found | None = None) -> str:
+def without(text: str, forbids: tuple[str, ...], known: Found | None = None) -> str:
     """The text with what is forbidden taken out; all of it, where that cannot be told from the rest."""
-    found = find(text, forbids) or found
+    found = find(text, forbids)
+    if known is not None and (known.in_field or found is None):
+        return redacted(known.kind, len(text))
     if found is None:
         return text
     parsed = _parsed(text)

@@ -18,10 +18,10 @@ HEADERS_OF_BMP = {12, 16, 40, 52, 56, 64, 108, 124}
 DATA_URI = re.compile(r"data:image/", re.I)
 RUN = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 HEX = re.compile(r"[0-9A-Fa-f]{40,}")
-SPACED = re.compile(r"(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){20,}")
+SPACED = re.compile(r"(?:(?:\\+x|0x)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){20,}")
 PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}|[\w.~+/-]){40,}")
 # where a picture can begin within base64; short beginnings only where the run does
-_WITHIN = re.compile(r"/9j/|iVBORw0KGgo|R0lGOD[dl]h|UklGR.{7}XRUJQ|AAAA..Z0eX|AAAADGpQ|AAAADEpY")
+_WITHIN = re.compile(r"/9j/|iVBORw0KGgo|R0lGOD[dl]h|UklGR.{6}XRUJQ|AAAA..Z0eX|AAAADGpQ|AAAADEpY")
 _AT_FIRST = re.compile(r"Qk|SUkq|TU0A|.{5}Z0eX")
 _RAW = re.compile("\xff\xd8\xff[\xc0-\xfe]|\x89PNG\r\n")
 
@@ -90,7 +90,7 @@ def _of_base64(run: str) -> bool:
 
 
 def _of_hex(run: str) -> bool:
-    digits = re.sub(r"\\x|0x|[^0-9A-Fa-f]", "", run[:400])
+    digits = re.sub(r"\\+x|0x|[^0-9A-Fa-f]", "", run[:400])
     return any(is_image(bytes.fromhex(digits[at : at + (len(digits) - at) // 2 * 2])) for at in (0, 1))
 
 

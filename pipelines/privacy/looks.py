@@ -21,7 +21,7 @@ IMAGES = (
     rf"(?:^|[^A-Za-z0-9+/_-]|\\[nrtu])(?:{_BEGIN})",
     rf"(?:{_STRONG})[A-Za-z0-9+/_\-\\]{{20}}",
     rf"(?i)(?:^|[^0-9a-f]|0x|\\x){_HEX}[0-9a-f]{{24}}",
-    r"(?i)(?:[0-9a-f]{2}[ :,;-]{1,2}){16}|(?:\\x[0-9a-f]{2}){12}|(?:%[0-9a-f]{2}){12}|%2F9j|%ff%d8|%89PNG|GIF8[79]a%",
+    r"(?i)(?:[0-9a-f]{2}[ :,;-]{1,2}){16}|(?:\\+x[0-9a-f]{2}){12}|(?:%[0-9a-f]{2}){12}|%2F9j|%ff%d8|%89PNG|GIF8[79]a%",
     r"(?i)\\u00ff\\u00d8|\\u0089PNG",
     "\u00ff\u00d8\u00ff|\u0089PNG",
 )
@@ -38,7 +38,7 @@ NAMES = {
         r"(?:template|embedding|descriptor|vector|print|feature|encoding|code|signature))" + _KEY,
     ),
     "plate": (
-        r"(?i)(?:plate|kennzeichen|nummernschild|plaka|matr(?:i|í|\\u00ed)cula|targa|kenteken|immatriculation|nummerplade"
+        r"(?i)(?:plate|kennzeichen|nummernschild|plaka|matr(?:i|í|\\{1,9}u00ed)cula|targa|kenteken|immatriculation|nummerplade"
         r"|registreringsskylt|\blpn|_lpn|\bvrm|_vrm|rendszam)" + _KEY,
     ),
 }

@@ -41,16 +41,16 @@ def responding(
     district = rng.choice(len(DISTRICTS), n, p=[0.12, 0.26, 0.18, 0.16, 0.15, 0.13])
     lat, lon = districts.somewhere(rng, district)
     call_type = rng.choice(4, n, p=[0.7, 0.1, 0.15, 0.05])
-    crash = np.full(n, -1)
+    crash_id = pl.Series([None] * n, dtype=pl.String)
     if crashes is not None:
-        called = crashes.with_row_index("crash").filter(pl.col("call_at") < end)
+        called = crashes.filter(pl.col("call_at") < end)
         n += called.height
         received = np.concatenate([received, called["call_at"].to_numpy()])
         priority = np.concatenate([priority, np.where(called["is_urgent"].to_numpy(), 0, 1)])
         lat, lon = (np.concatenate([mine, called[c].to_numpy()]) for mine, c in ((lat, "lat"), (lon, "lon")))
         district = np.concatenate([district, districts.district_of(called["lat"].to_numpy(), called["lon"].to_numpy())])
         call_type = np.concatenate([call_type, np.full(called.height, TYPES.index("traffic_crash"))])
-        crash = np.concatenate([crash, called["crash"].to_numpy().astype(np.int64)])
+        crash_id = pl.concat([crash_id, called["crash_id"]])
     phase = {
         k: np.maximum(1, np.round(np.array(m)[priority] * rng.lognormal(0, SPREAD[k], n))).astype(np.int64)
         for k, m in MEDIAN_S.items()
@@ -83,7 +83,7 @@ def responding(
             "cleared_at": cleared,
             "lat": lat[incident],
             "lon": lon[incident],
-            "crash": crash[incident],
+            "crash_id": crash_id.gather(incident),
             "has_unit": has_unit,
             "arrives": arrives & has_unit,
         }

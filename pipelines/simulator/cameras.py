@@ -16,6 +16,7 @@ ROLES = ("square", "road", "gate")
 BEHIND_S = -120
 """What clocks that are wrong are off by: an event that is stamped after its receipt would be refused."""
 COUNT_S = 300
+"""Between two counts of people."""
 USUAL, PACKED = 0.12, (5.8, 7.5)
 """People per square metre: of a square at its usual peak; of a crowd that is in danger."""
 FALSE_A_DAY = {"person_down": 0.25, "wrong_way": 0.12, "intrusion": 0.7, "abandoned_object": 0.3, "watchlist_alert": 0.05}
@@ -33,6 +34,7 @@ def lay_out(rng: np.random.Generator, n: int, rates: FaultRates) -> pl.DataFrame
             "camera_id": [f"K{i + 1:03d}" for i in range(n)],
             "role": [ROLES[r] for r in role],
             "area_m2": np.where(role == 0, rng.integers(4, 30, n) * 50.0, rng.integers(4, 12, n) * 10.0),
+            "crowd": np.where(np.arange(n) % 6 == 0, "standing", "walking"),
             "district": [DISTRICTS[d] for d in district],
             "clock_offset_s": np.where(some(rng, rates.clock_offset, n), BEHIND_S, 0),
             "lat": lat,
@@ -42,18 +44,17 @@ def lay_out(rng: np.random.Generator, n: int, rates: FaultRates) -> pl.DataFrame
 
 
 def concluded(
-    rng: np.random.Generator, city: City, cameras: pl.DataFrame, crashes: pl.DataFrame, start: int, end: int, step_s: int
+    rng: np.random.Generator, city: City, cameras: pl.DataFrame, crashes: pl.DataFrame, start: int, end: int
 ) -> pl.DataFrame:
     """What the cameras conclude in [start, end), epoch seconds, sorted by time.
 
     Args:
         crashes: as `crashes.happened` gives them; a camera that watches one says so some seconds later.
-        step_s: between two counts of people.
 
     Returns:
         camera (row), kind, captured_at, latency_s, confidence, people_count, crash (its number, or null).
     """
-    parts = [_crowds(rng, city, cameras, start, end, step_s), _alone(rng, city, cameras, start, end), _crashes(rng, crashes)]
+    parts = [_crowds(rng, city, cameras, start, end), _alone(rng, city, cameras, start, end), _crashes(rng, crashes)]
     seen = pl.concat(parts, how="diagonal_relaxed").filter(pl.col("captured_at") < end).sort("captured_at", "camera")
     return seen.with_columns(
         latency_s=np.maximum(1, np.round(rng.lognormal(0.9, 0.6, seen.height))).astype(np.int64),
@@ -61,11 +62,11 @@ def concluded(
     )
 
 
-def _crowds(rng: np.random.Generator, city: City, cameras: pl.DataFrame, start: int, end: int, step_s: int) -> pl.DataFrame:
+def _crowds(rng: np.random.Generator, city: City, cameras: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
     """Counts of people on squares; on some of them a crowd gathers once a day, and is too dense for a while."""
     squares = np.flatnonzero((cameras["role"] == "square").to_numpy())
     area = cameras["area_m2"].to_numpy()[squares]
-    at = np.arange(start, end, step_s)
+    at = np.arange(start, end, COUNT_S)
     hour = local_hours(city, at)[:, None]
     usual = 0.05 + np.exp(-0.5 * ((hour - 13) / 2.5) ** 2) + (1.2 if weekday(city, start) > 3 else 0.8) * np.exp(
         -0.5 * ((hour - 18.5) / 2) ** 2
@@ -75,13 +76,11 @@ def _crowds(rng: np.random.Generator, city: City, cameras: pl.DataFrame, start: 
         peak = start + rng.integers(10 * 3600, 20 * 3600)
         gathering = rng.uniform(*PACKED) * np.exp(-0.5 * ((at - peak) / rng.uniform(1500, 2700)) ** 4)
         density[:, place] = np.maximum(density[:, place], gathering)
-    # cameras count by their own minute of the step
-    phase = (np.arange(len(squares)) * 60) % step_s
     return pl.DataFrame(
         {
             "camera": np.broadcast_to(squares, density.shape).ravel(),
             "kind": "crowd_count",
-            "captured_at": (at[:, None] + phase[None, :]).ravel(),
+            "captured_at": np.repeat(at, len(squares)),
             "people_count": rng.poisson(density * area).ravel().astype(np.int64),
         }
     )

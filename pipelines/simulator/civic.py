@@ -4,6 +4,8 @@ What each of them does and sends is said in its own modules; this one only goes 
 """
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +14,19 @@ import polars as pl
 from pipelines.simulator import (
     air,
     air_quality,
+    air_truth,
     camera_events,
+    camera_truth,
     cameras,
     crash_snapshots,
     crashes,
     districts,
     eservice_transactions,
     lamps,
+    lighting_truth,
     service_register,
     service_requests,
+    services_truth,
     streetlights,
     transactions,
 )
@@ -50,6 +56,9 @@ class Civic:
         self._register, self._polls = service_register.Register(city), service_requests.Polls(rates)
         self._requests_a_day = float(np.clip(events / EVENTS_PER_REQUEST, 12, 600))
         self._transactions_a_day, self._until = float(np.clip(events / EVENTS_PER_TRANSACTION, 60, 6000)), until
+        self._days: list[tuple[date, int, int]] = []
+        self._submitted: list[pl.DataFrame] = []
+        self._changes: list[pl.DataFrame] = []
         self._happened = pl.DataFrame()
 
     def _rng(self, *of: int) -> np.random.Generator:
@@ -94,39 +103,63 @@ class Civic:
         return self._happened
 
     def day(self, number: int, start: int, end: int, traffic: pl.DataFrame, units: pl.DataFrame) -> Iterator[Posted]:
-        """All that is sent about the day [start, end), epoch seconds, given what passed the detectors and who was called."""
-        sent = self._table.publish(self._rng(33, number), self._happened, number, end)
-        yield Posted("crashes", "crash_table", sent, lambda _: {})
-        yield from self._light_day(self._rng(37, number), start, end)
+        """All that is sent about the day [start, end), epoch seconds.
+
+        Args:
+            traffic: what passed the detectors.
+            units: the truth of the day's calls, as `emergency_calls.desks` gives it.
+        """
+        table = self._table.publish(self._rng(33, number), self._happened, number, end)
+        yield Posted("crashes", "crash_table", table, lambda _: {})
+        yield from self._light_day(self._rng(37, number), start, end, table.truth)
         yield from self._request_day(number, start, end)
         yield from self._transaction_day(self._rng(42, number), start, end)
         yield from self._air_day(self._rng(41, number), start, end, traffic)
-        rng = self._rng(34, number)
-        seen = cameras.concluded(rng, self.city, self.cameras, self._happened, start, end, cameras.COUNT_S)
-        yield Posted("camera_events", "cameras", camera_events.day(rng, self.cameras, seen, start, self.rates), lambda _: {})
+        yield self._camera_day(self._rng(34, number), start, end, units)
 
-    def _light_day(self, rng: np.random.Generator, start: int, end: int) -> Iterator[Posted]:
-        states = self.lamps.day(rng, start, end)
-        for box, sent in streetlights.day(rng, self.lamps.laid, states, start, end, self.rates).items():
-            yield Posted("streetlights", box, sent, lambda _: {})
+    def _light_day(self, rng: np.random.Generator, start: int, end: int, crashed: pl.DataFrame) -> Iterator[Posted]:
+        laid, states = self.lamps.laid, self.lamps.day(rng, start, end)
+        boxes = streetlights.day(rng, laid, states, start, end, self.rates)
+        told = pl.concat([s.truth.select(*states.columns, "is_destroyed") for s in boxes.values()])
+        daily = lighting_truth.by_lamp(told, laid, start, end)
+        dark = lighting_truth.crashes_in_the_dark(crashed, told, daily, laid, start, end)
+        tables = [{"streetlight_daily": daily, "lamp_outage_crashes": dark}, {}]
+        for (box, sent), of in zip(boxes.items(), tables, strict=True):
+            yield Posted("streetlights", box, sent, partial(_same, of))
 
     def _air_day(self, rng: np.random.Generator, start: int, end: int, traffic: pl.DataFrame) -> Iterator[Posted]:
         breathed = air.breathed(rng, self.city, self.stations, traffic, start, end)
         for box, sent in air_quality.day(rng, self.stations, breathed, start, end, self.rates).items():
-            yield Posted("air_quality", box, sent, lambda _: {})
+            yield Posted("air_quality", box, sent, lambda t: {"air_quality_hourly": air_truth.hourly(t, start)})
+
+    def _camera_day(self, rng: np.random.Generator, start: int, end: int, units: pl.DataFrame) -> Posted:
+        seen = cameras.concluded(rng, self.city, self.cameras, self._happened, start, end)
+        sent = camera_events.day(rng, self.cameras, seen, start, self.rates)
+        spoilt = set(units.filter("is_destroyed")["incident_id"])
+        chains = camera_truth.chains(sent.truth, self.cameras, units, spoilt)
+        tables = {
+            "crowd_density": camera_truth.crowds(sent.truth, self.cameras, start),
+            "camera_alerts": camera_truth.alerts(chains),
+            "alert_to_scene": chains.drop("kind", "district", "incident_id", "received_to_dispatched_s"),
+        }
+        return Posted("camera_events", "cameras", sent, partial(_same, tables))
 
     def _transaction_day(self, rng: np.random.Generator, start: int, end: int) -> Iterator[Posted]:
         submitted = transactions.submitted(rng, self.city, start, end, self._transactions_a_day)
         for box, sent in eservice_transactions.day(rng, submitted, self._until, self.rates).items():
+            self._submitted.append(sent.truth.select(*submitted.columns, "is_destroyed"))
             yield Posted("eservice_transactions", box, sent, lambda _: {})
 
     def _request_day(self, number: int, start: int, end: int) -> Iterator[Posted]:
+        self._days.append((datetime.fromtimestamp(start + 12 * HOUR_S, UTC).date(), start, end))
         began = self.lamps.outages.filter(pl.col("from_s").is_between(start, end - 1))
         rng = self._rng(38, number)
         self._register.day(rng, start, end, self._requests_a_day, self._happened, began, self.lamps.laid)
         yield self._polled(self._rng(39, number), np.arange(start + service_requests.POLL_S, end, service_requests.POLL_S))
         theirs = self._register.outer().filter(pl.col("updated_at").is_between(start, end - 1))
-        yield Posted("service_requests", "changes", service_requests.changes(rng, theirs, self.rates), lambda _: {})
+        sent = service_requests.changes(rng, theirs, self.rates)
+        self._changes.append(sent.truth)
+        yield Posted("service_requests", "changes", sent, lambda _: {})
 
     def _polled(self, rng: np.random.Generator, times: np.ndarray) -> Posted:
         return Posted("service_requests", "register", self._polls.between(rng, self._register.own(), times), lambda _: {})
@@ -138,4 +171,17 @@ class Civic:
 
     def last(self) -> dict[str, pl.DataFrame]:
         """The truth that is known when all days are over, with its `event_date`."""
-        return {}
+        own = self._polls.versions.with_columns(pl.col("is_destroyed") | ~pl.col("is_known"))
+        versions = pl.concat([v.select(*REQUEST, "is_destroyed") for v in (own, *self._changes)]).sort("request", "updated_at")
+        dates = [d for d, *_ in self._days]
+        return {
+            "service_requests_daily": services_truth.requests(versions, self._days),
+            "eservices_daily": services_truth.transactions(pl.concat(self._submitted), self.city.zone, dates),
+        }
+
+
+REQUEST = ("request", "service", "district", "requested_at", "updated_at", "status")
+
+
+def _same(tables: dict[str, pl.DataFrame], _: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    return tables

@@ -1,4 +1,4 @@
-"""What the register of service requests shows: Open311 polls of the city's, a CSV of changes of the outer districts'; faults and all.
+"""What registers of service requests show: Open311 polls of the city's, a CSV of changes of the outer districts'; faults and all.
 
 What is asked for and how it goes on is in service_register.py.
 """
@@ -59,9 +59,9 @@ class Polls:
             repeated=kept.height - fresh.height,
         )
         news = shown.unique(["request", "updated_at"], keep="first", maintain_order=True).filter(~pl.col("is_known"))
-        self._wire = wire.join(news.select("request", "updated_at", seen=pl.lit(True)), on=["request", "updated_at"], how="left", maintain_order="left").with_columns(
-            is_known=pl.col("is_known") | pl.col("seen").fill_null(False)
-        ).drop("seen")  # fmt: skip
+        seen = news.select("request", "updated_at", seen=pl.lit(True))
+        marked = wire.join(seen, on=["request", "updated_at"], how="left", maintain_order="left")
+        self._wire = marked.with_columns(is_known=pl.col("is_known") | pl.col("seen").fill_null(False)).drop("seen")
         result = Sent(_documents(shown, times, cut), news, _keys(news), books=books)
         result.faults += hit(news)
         result.faults["truncated"] += int(cut.sum())
@@ -129,13 +129,14 @@ def _request() -> pl.Expr:
         "updated": pl.from_epoch(updated, "s").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "expected": stamped("expected_at"),
     }
+    expected = pl.when(pl.col("service") % 2 == 0).then(quoted(moment["expected"])).otherwise(pl.lit("null"))
     return pl.concat_str(
         pl.lit('{"service_request_id":'),
         pl.when(on("missing_value")).then(pl.lit("null")).otherwise(quoted(pl.col("request_id"))),
         pl.lit(',"status":"'), "status", pl.lit('","service_name":"'), name, pl.lit('","service_code":"'), code,
         pl.lit('","agency_responsible":null,"requested_datetime":"'), moment["requested"],
         pl.lit('","updated_datetime":"'), moment["updated"],
-        pl.lit('","expected_datetime":'), pl.when(pl.col("service") % 2 == 0).then(quoted(moment["expected"])).otherwise(pl.lit("null")),
+        pl.lit('","expected_datetime":'), expected,
         pl.lit(',"lat":'), lat, pl.lit(',"long":'), lon,
         pl.when(on("new_field")).then(pl.lit(',"token":{"kind":"none"}')).otherwise(pl.lit("")), pl.lit("}"),
     )  # fmt: skip

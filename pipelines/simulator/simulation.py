@@ -152,13 +152,15 @@ def simulate(
         sent = traffic_flow.day(rng, city, sensors, begin, end, rates, blocked)
         post.take("traffic_flow", "traffic_flow", sent, day, partial(truth.traffic, sensors=sensors, start=begin))
         post.raise_alerts(day, alert_truth.of_traffic(sent.truth, sensors, blocked, end))
-        units = calls.responding(np.random.default_rng([seed, 6, number]), city, begin, end, calls_a_day, crashed)
+        calling = np.random.default_rng([seed, 6, number])
+        called = emergency_calls.desks(calling, calls.responding(calling, city, begin, end, calls_a_day, crashed), rates)
+        units = pl.concat(s.truth for s in called.values())
         for more in chain(rest.day(number, begin, end, sent.truth), life.day(number, begin, end, sent.truth, units)):
             post.take(more.feed, more.box, more.sent, day, more.tables)
         sent = meter_readings.day(rng, city, meters, begin, end, rates, overloaded)
         post.take("meter_readings", "meter_readings", sent, day, partial(truth.energy, meters=meters, start=begin, end=end))
         post.raise_alerts(day, alert_truth.of_energy(sent.truth, meters, end))
-        for desk, sent in emergency_calls.desks(rng, units, rates).items():
+        for desk, sent in called.items():
             post.take("emergency_calls", desk, sent, day, truth.response)
             post.raise_alerts(day, alert_truth.call_waiting(sent.truth))
         for box in post.boxes.values():
@@ -211,7 +213,7 @@ def _backlogs(
 def _told(folder: Path, settings: Path, post: _Post, began: float) -> Simulated:
     """Write the truth's tables, faults and books, and tell what was made."""
     for name, parts in post.tables.items():
-        pl.concat(parts, how="vertical_relaxed").write_parquet(post.truth_folder / f"{name}.parquet")
+        pl.concat(parts, how="diagonal_relaxed").write_parquet(post.truth_folder / f"{name}.parquet")
     boxes = post.boxes
     told = {
         feed: {k: {"rows": n, "destroys": KINDS[k].destroys, "is": KINDS[k].doc} for k, n in sorted(c.items()) if n}

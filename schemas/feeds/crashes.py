@@ -49,5 +49,24 @@ CONTRACT = Contract(
     sources=(
         "MMUCC Guideline, 6th edition (2024), P5 Injury Status (KABCO)",
         "ANSI D.16-2017, Manual on Classification of Motor Vehicle Traffic Crashes",
+        "Socrata Open Data API (SODA) 2.1",
+        "FIWARE Smart Data Models, Transportation/RoadAccident",
     ),
+    wire={
+        # A broker tells single accidents, as they change: none of its documents is a whole table. The model has no scale of
+        # injuries; what the crash was like is told by the counts.
+        "ngsi/RoadAccident": {
+            "whole": False,
+            "columns": {
+                "crash_id": "id",
+                "occurred_at": "accidentDate",
+                "killed": {"from": ["totalDeadPeopleWithin30Days", "totalDeadPeopleWithin24Hours"], "combine": "first"},
+                "injured": "totalInjured",
+                "district": "address.district",
+                "lat": "location.lat",
+                "lon": "location.lon",
+                "snapshot_at": "dateModified",
+            },
+        }
+    },
 )

@@ -4,6 +4,7 @@ Prices, tariffs and customers do not belong in the lake.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, Described, RowRule
@@ -44,6 +45,31 @@ third_peaks AS (
 )
 SELECT r.*, p.third_kw FROM readings AS r JOIN third_peaks AS p USING (event_date, meter_id, register)
 """
+
+# QualityOfReading of ESPI: raw, validated, verified and revenue-quality values are measured; derived, projected, mixed and
+# normalized ones are not, or not all of them
+ESPI_QUALITY = {
+    **dict.fromkeys(("0", "14", "17", "18", "19"), "valid"),
+    **dict.fromkeys(("8", "9", "11", "12", "13", "15"), "estimated"),
+    "7": "edited",
+    **dict.fromkeys(("10", "16"), "questionable"),
+}
+
+
+def _counter(*times: str) -> dict[str, Any]:
+    """The energy that an entity of Smart Data Models counted since metering began, at the first of these times that it tells.
+
+    What it counted of energy fed in is one more block of the same source: `reading_kwh = "totalActiveEnergyExport"`, with a
+    constant direction and register.
+    """
+    total = "totalActiveEnergyImport"
+    return {
+        "meter_id": "id",
+        "ended_at": {"from": [f"{total}.observedAt", *times], "combine": "first"},
+        "interval_s": {"constant": 0},
+        "reading_kwh": {"from": total, "unit_from": f"{total}.unitCode"},
+    }
+
 
 CONTRACT = Contract(
     name="meter_readings",
@@ -129,5 +155,27 @@ CONTRACT = Contract(
         ),
     ),
     late_after=timedelta(days=1),
-    sources=("NAESB REQ.21 Energy Services Provider Interface (Green Button), version 3.3",),
+    wire={
+        "espi": {
+            # readings of other quantities and commodities are counted as filtered; those of an unknown unit are refused
+            "where": "quantity <> 'other'",
+            "columns": {
+                # the address of a usage point names the customer too: its hash stays the same, and says nothing
+                "meter_id": {"from": ["UsagePoint", "MeterReading"], "combine": "first", "hash": True},
+                "register": "register",
+                "ended_at": {"from": "timePeriod.end", "format": "epoch_s"},
+                "interval_s": "timePeriod.duration",
+                "energy_kwh": {"from": "value.delta", "unit_from": "uom"},
+                "reading_kwh": {"from": "value.cumulative", "unit_from": "uom"},
+                "quality": {"from": "quality", "values": ESPI_QUALITY},
+                "direction": {"from": "flowDirection", "values": {"0": "delivered", "1": "delivered", "4": "delivered", "19": "received"}},
+            },
+        },
+        "ngsi/ACMeasurement": {"columns": _counter("dateObserved.end", "dateObserved", "timestamp", "TimeInstant")},
+        "ngsi/ThreePhaseAcMeasurement": {"columns": _counter("dateObserved.end", "dateObserved", "timestamp", "TimeInstant")},
+    },
+    sources=(
+        "NAESB REQ.21 Energy Services Provider Interface (Green Button), version 3.3",
+        "FIWARE Smart Data Models, dataModel.Energy: ACMeasurement, ThreePhaseAcMeasurement",
+    ),
 )

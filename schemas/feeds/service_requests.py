@@ -8,6 +8,25 @@ from datetime import timedelta
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, RowRule
 
+# GeoReport knows open and closed; SeeClickFix, which serves many cities, two more
+_STATUS = {"Open": "open", "Closed": "closed", "acknowledged": "open", "archived": "closed"}
+
+_GEOREPORT = {
+    "request_id": "service_request_id",
+    # a request that was never touched says no update
+    "updated_at": {"from": ["updated_datetime", "requested_datetime"], "combine": "first"},
+    "service_code": {"from": ["service_code", "service_name"], "combine": "first"},
+    "status": {"from": "status", "values": _STATUS},
+    "requested_at": "requested_datetime",
+    "expected_at": "expected_datetime",
+}
+
+
+def _place(name: str) -> dict[str, object]:
+    """A coordinate; servers write 0 of requests that have no place."""
+    return {"from": name, "nulls": [0]}
+
+
 CONTRACT = Contract(
     name="service_requests",
     layer="feed",
@@ -36,5 +55,14 @@ CONTRACT = Contract(
     ),
     late_after=timedelta(days=1),
     retention_days=3650,
-    sources=("Open311 GeoReport v2", "Socrata Open Data API (SODA) 2.1"),
+    sources=(
+        "Open311 GeoReport v2",
+        "Socrata Open Data API (SODA) 2.1",
+        "FIWARE Smart Data Models, IssueTracking/service_requests",
+    ),
+    wire={
+        "open311": {"columns": _GEOREPORT | {"closed_at": "closed_datetime", "lat": _place("lat"), "lon": _place("long")}},
+        # the data model has no time of closing either; which version closed first is told by the history
+        "ngsi/service_requests": {"columns": _GEOREPORT | {"lat": "location.lat", "lon": "location.lon"}},
+    },
 )

@@ -3,6 +3,7 @@
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
 from schemas.measure import COVERAGE, NULL_REASON, N, count, ratio, total
+from schemas.publish import Publish
 
 CHANNELS = ("web", "app", "kiosk", "phone", "counter", "post", "unknown")
 
@@ -65,6 +66,7 @@ CONTRACT = Contract(
     ),
     key=("service", "district"),
     lookback_days=183,
+    publish=Publish(count="n", across=("service", "district")),
     table_rules=(
         TableRule(
             "null_has_reason",

@@ -3,6 +3,7 @@
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
 from schemas.measure import NULL_REASON, ratio, total
+from schemas.publish import Publish
 
 
 def _n(name: str, doc: str) -> Column:
@@ -75,6 +76,7 @@ CONTRACT = Contract(
     key=("district", "service_code"),
     lookback_days=3650,
     lookahead_days=92,
+    publish=Publish(count="n", across=("district", "service_code")),
     table_rules=(
         TableRule(
             "null_has_reason",

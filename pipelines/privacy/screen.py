@@ -1,0 +1,139 @@
+"""Refuses rows that carry forbidden content, whatever their format, and takes the content out of what is said of them.
+
+What is content is said by `content`; what the columns of a contract become, by `treatment`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import polars as pl
+
+from pipelines.formats.decoded import Decoded, faults
+from pipelines.formats.lines import Lines
+from pipelines.privacy import looks
+from pipelines.privacy.columns import in_columns, in_texts
+from pipelines.privacy.content import Found, without
+from pipelines.sources.source import Source
+from schemas.contract import Contract
+from schemas.privacy import named, redacted
+from schemas.rejection import Code
+
+QUOTED = ("json_lines", "json")
+BLOB = r"^[A-Za-z0-9+/=_\s-]{40,}$"
+NO_TEXT = r"\\x[0-9a-f]{2}|[\x00-\x08\x0e-\x1f\x7f-\u009f]"
+MUCH = 16
+"""So many bytes that are no text, and a refused line may be a piece of a picture."""
+
+
+def screened(decoded: Decoded, lines: Lines | None, source: Source, contract: Contract, header: tuple[str, ...] = ()) -> Decoded:
+    """What was decoded, without the rows that carry what the contract forbids; each of them is a fault.
+
+    Args:
+        lines: what it was decoded from; None where that is no text, as in Parquet and archives.
+    """
+    forbids = contract.forbids
+    is_text = not _no_text(decoded)
+    quoted = source.format in QUOTED and is_text
+    named_so = [n for n in header if named(n) in forbids]
+    if lines is not None and is_text and not named_so and not looks.shows(lines.data, forbids, quoted):
+        return decoded
+    held = _doubtful(lines, decoded, forbids)
+    told: dict[int, Found] = {}
+    frames = []
+    for frame in decoded.frames:
+        found = _in_frame(frame, decoded, source, forbids, held)
+        told |= found
+        frames.append(frame.filter(~frame["_position"].is_in(list(found))) if found else frame)
+    cleaned = _refused(decoded, forbids, bool(named_so))
+    if not told and not cleaned:
+        return decoded
+    return _without(decoded, tuple(frames), told, cleaned, forbids)
+
+
+def _no_text(decoded: Decoded) -> bool:
+    return bool((decoded.faults["code"] == str(Code.NOT_UTF8)).any())
+
+
+def _doubtful(lines: Lines | None, decoded: Decoded, forbids: tuple[str, ...]) -> pl.Series | None:
+    """Numbers of the documents in which something shows; None where all may."""
+    if lines is None or decoded.documents is None or not lines.count:
+        return None
+    texts = lines.raw().cast(pl.String, strict=False)
+    return texts.str.contains(looks.patterns(forbids)).fill_null(True).arg_true()
+
+
+def _in_frame(
+    frame: pl.DataFrame, decoded: Decoded, source: Source, forbids: tuple[str, ...], held: pl.Series | None
+) -> dict[int, Found]:
+    """Position -> what the row carries."""
+    positions = frame["_position"]
+    if source.format == "csv":
+        return in_columns(frame, positions, forbids)
+    if decoded.fields is not None:
+        return in_columns(decoded.fields, positions, forbids)
+    if held is not None and decoded.documents is not None:
+        of = pl.Series(decoded.documents[positions.to_numpy()])
+        frame = frame.filter(of.is_in(held.implode()))
+        positions = frame["_position"]
+    if not positions.len():
+        return {}
+    # an envelope may say something of all its rows that stands in none of them
+    return in_columns(frame, positions, forbids) | in_texts(decoded.payloads(positions), positions, forbids)
+
+
+def _refused(decoded: Decoded, forbids: tuple[str, ...], unsaid: bool) -> dict[int, str]:
+    """Position -> payload without content, of rows that were refused before; only those that change.
+
+    Args:
+        unsaid: a column is forbidden by its name, and of a line that is no row nobody can say where it stands.
+    """
+    positions = decoded.faults["_position"]
+    if not positions.len():
+        return {}
+    shown = decoded.payloads(positions)
+    sizes = shown.str.len_chars()
+    found = in_texts(shown, positions, forbids)
+    out = {}
+    odd = (shown.str.count_matches(NO_TEXT) >= MUCH) | shown.str.contains(BLOB)
+    for at in odd.fill_null(False).arg_true():
+        out[positions[at]] = redacted("no text", sizes[at])
+    by_position = dict(zip(positions, shown, strict=True))
+    for position, what in found.items():
+        out[position] = without(by_position[position], forbids, what)
+    if unsaid:
+        out |= {p: redacted("plate", n) for p, n in zip(positions, sizes, strict=True) if n}
+    return out
+
+
+def _without(
+    decoded: Decoded,
+    frames: tuple[pl.DataFrame, ...],
+    told: Mapping[int, Found],
+    cleaned: Mapping[int, str],
+    forbids: tuple[str, ...],
+) -> Decoded:
+    before, known = decoded.payloads, decoded.faults
+    if cleaned:
+        instead = pl.Series(list(cleaned.values()), dtype=pl.String).str.slice(0, 200)
+        changed = known["_position"].is_in(list(cleaned))
+        found = known["found"].to_list()
+        by_position = dict(zip(cleaned, instead, strict=True))
+        for at in changed.arg_true():
+            found[at] = by_position[known["_position"][at]] if found[at] is not None else None
+        known = known.with_columns(pl.Series("found", found, dtype=pl.String))
+    if told:
+        positions = pl.Series(list(told), dtype=pl.Int64)
+        expected = "no " + ", no ".join(forbids)
+        new = faults(positions, Code.FORBIDDEN_CONTENT, expected, pl.Series([f.told for f in told.values()], dtype=pl.String))
+        known = pl.concat([known, new.with_columns(pl.Series("column", [f.name for f in told.values()], dtype=pl.String))])
+
+    def payloads(positions: pl.Series) -> pl.Series:
+        shown = before(positions).to_list()
+        for at, position in enumerate(positions):
+            if position in told:
+                shown[at] = without(shown[at] or "", forbids, told[position])
+            elif position in cleaned:
+                shown[at] = cleaned[position]
+        return pl.Series("payload", shown, dtype=pl.String)
+
+    return replace(decoded, frames=frames, faults=known.sort("_position"), payloads=payloads, fields=None)
