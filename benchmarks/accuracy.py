@@ -63,6 +63,9 @@ BOUNDS = {
     "energy_load_30min": 0.5,
     "energy_daily": 0.35,
     "response_times_daily": 0.5,
+    "response_times_monthly": 0.5,
+    "incident_rates": 0.5,
+    "energy_load_duration": 0.5,
     "streetlight_daily": 0.5,
     "lamp_outage_crashes": 1.0,
     "crowd_density": 0.5,
@@ -75,6 +78,8 @@ BOUNDS = {
 """Largest error in lightly damaged cells, relative to the truth or, for small cells, to the column's mean."""
 
 NOT_COMPARED = {"n", "damaged_n"}
+COUNTED = {"incident_rates"}
+"""Metrics whose `n` is what they count, and so what the truth counts."""
 
 
 def accuracy(lake: Lake, truth_folder: Path) -> list[dict]:
@@ -92,7 +97,8 @@ def accuracy(lake: Lake, truth_folder: Path) -> list[dict]:
         truth = pl.read_parquet(path)
         key = ["event_date", *contract.key]
         # a column may have no truth at all: three days carry few ratios of a month
-        columns = [c for c in truth.columns if c not in key and c not in NOT_COMPARED and truth[c].null_count() < truth.height]
+        left_out = {*key, *NOT_COMPARED} - ({"n"} if path.stem in COUNTED else set())
+        columns = [c for c in truth.columns if c not in left_out and truth[c].null_count() < truth.height]
         measured = lake.scan("metrics", path.stem)
         table = measured.select(*key, *columns).collect() if measured is not None else truth.select(*key, *columns).clear()
         joined = truth.join(table, on=key, how="left", suffix="_measured")

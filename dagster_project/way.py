@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from dagster_project import verdicts
 from dagster_project.settings import Settings
 from schemas import registry
-from schemas.errors import SourceError
+from schemas.errors import SettingsError, SourceError
 
 
 class Watch(Protocol):
@@ -71,6 +71,7 @@ def land(
     Raises:
         CitylakeError: of the first source that could not be read, after all the others were landed.
     """
+    from pipelines.privacy.keys import demand
     from pipelines.run import land as land_source
     from pipelines.sources.plan import plan
 
@@ -80,13 +81,14 @@ def land(
         contract = registry.feed(name)
         for source in settings.files_of(name):
             try:
+                demand(contract)  # before a file is opened
                 todo = plan(settings.lake, contract, source, settings.limits)
                 with watch.task(f"landing {name} from {source.name}", todo.bytes) as advance:
                     at = datetime.now(UTC)
                     out.append(
                         land_source(settings.lake, settings.city, contract, source, at, settings.limits, options, advance, todo)
                     )
-            except SourceError as error:
+            except (SourceError, SettingsError) as error:
                 failed.append(error)
     if failed:
         raise failed[0]

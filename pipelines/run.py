@@ -15,6 +15,7 @@ from typing import TextIO, cast
 import polars as pl
 
 from pipelines import faults, progress
+from pipelines.privacy import keys
 from pipelines.sources.files import Limits
 from pipelines.sources.plan import Plan, Refusal, plan
 from pipelines.sources.source import Source
@@ -64,7 +65,9 @@ def land(
 
     Raises:
         SourceError, LakeError: nothing of the step in progress is visible then; landing again goes on.
+        SettingsError: a key of the feed's pseudonyms is not there; nothing is read then.
     """
+    keys.demand(contract)
     limits = limits or Limits()
     todo = planned or plan(lake, contract, source, limits)
     if todo.todo:

@@ -9,7 +9,7 @@ from functools import cached_property
 import polars as pl
 
 from pipelines.engine import cursor
-from pipelines.sources.source import Field, Source
+from pipelines.sources.source import OF_SOME, Field, Source
 from pipelines.times import Clock
 from schemas.column import Column
 from schemas.conform import Rule, shortened
@@ -33,7 +33,7 @@ class WireValue:
             if len(names) == len(field.wire):
                 texts = [pl.col(w).cast(pl.String).str.strip_chars() for w in names]
                 self.parts = [_Part(column, field, source, pl.concat_str(texts, separator=field.join), pl.String())]
-        elif len(names) == len(field.wire) or field.combine == "first":
+        elif len(names) == len(field.wire) or field.combine in OF_SOME:
             self.parts = [_Part(column, field, source, pl.col(w), wire.schema[w]) for w in names]
 
     def follow(self, other: "WireValue") -> None:
@@ -51,6 +51,8 @@ class WireValue:
         elif field.combine == "elapsed":
             first, second = (p.instant for p in self.parts)
             read = (second - first).dt.total_microseconds() / 1e6
+        elif field.combine == "latest":
+            read = pl.max_horizontal(p.instant for p in self.parts)
         elif field.combine in ("sum", "difference"):
             first, second, *more = (p.number.cast(pl.Float64) for p in self.parts)
             read = first - second if field.combine == "difference" else sum(more, first + second)
@@ -110,7 +112,7 @@ class WireValue:
         given = [p.given for p in self.parts]
         if len(given) == 1:
             return given[0]
-        return pl.any_horizontal(given) if self.field and self.field.combine == "first" else pl.all_horizontal(given)
+        return pl.any_horizontal(given) if self.field and self.field.combine in OF_SOME else pl.all_horizontal(given)
 
     @property
     def _found(self) -> pl.Expr:

@@ -109,6 +109,7 @@ def _facts(contract: Contract) -> list[tuple[str, str]]:
             ("late", f"received more than {_duration(contract.late_after)} after the event; kept all the same"),
             ("refused as future", f"dated more than {_duration(contract.future_tolerance)} after its receipt"),
             ("refused as implausible", f"dated before {contract.earliest}"),
+            ("refused as forbidden content", ", ".join(contract.forbids)),
         ]
     if contract.layer != "reference":
         facts.append(("retention", f"{contract.retention_days} days" if contract.retention_days else "kept without limit"))
@@ -152,7 +153,7 @@ def _values(column: Column) -> str:
     if column.from_receipt:
         said.append("when the row was received where the source has none")
     if column.privacy != "open":
-        said.append(f"privacy class {column.privacy}")
+        said.append(f"privacy: {column.treatment}")
     return "; ".join(said)
 
 

@@ -28,7 +28,7 @@ def locked(contract: Contract) -> dict[str, Any]:
     shape: dict[str, Any] = {"name": contract.name, "version": contract.version}
     shape |= {f: getattr(contract, f) for f in FIXED}
     shape["row_rules"] = {r.name: r.condition for r in contract.row_rules}
-    shape["columns"] = {c.name: {f: getattr(c, f) for f in SHAPE} for c in contract.columns}
+    shape["columns"] = {c.name: {f: getattr(c, f) for f in SHAPE} | {"privacy": c.treatment} for c in contract.columns}
     return json.loads(json.dumps(shape))
 
 

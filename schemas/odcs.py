@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas.column import Column
 from schemas.contract import Contract
+from schemas.privacy import TREATMENTS
 
 API_VERSION = "v3.1.0"
 
@@ -50,6 +51,7 @@ def project(contract: Contract) -> dict[str, Any]:
             period=contract.period if contract.period != "day" else None,
             lookbackDays=contract.lookback_days or None,
             lookaheadDays=contract.lookahead_days or None,
+            forbids=(list(contract.forbids) or None) if contract.layer == "feed" else None,
             sources=list(contract.sources) or None,
         ),
     }
@@ -104,6 +106,8 @@ def _property(column: Column, key: tuple[str, ...]) -> dict[str, Any]:
         out["logicalTypeOptions"] = {k: v for k, v in options.items() if v is not None}
     if column.formula:
         out["transformDescription"] = column.formula
+    if column.privacy != "open":
+        out |= {"transformLogic": column.treatment, "transformDescription": TREATMENTS[column.privacy]}
     if column.allowed:
         out["quality"] = [
             {

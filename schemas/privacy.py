@@ -18,7 +18,7 @@ Privacy = Literal["open", "coarsen", "pseudonymise", "forbidden"]
 
 TREATMENTS: dict[str, str] = {
     "open": "stored as it came",
-    "coarsen": "made coarse before it is stored: a place becomes its H3 cell's centre, a time its minute or hour, an address its block",
+    "coarsen": "made coarse before it is stored: a place its H3 cell's centre, a time its minute or hour, an address its block",
     "pseudonymise": "replaced by 32 hex digits of a keyed HMAC-SHA256 before it is stored",
     "forbidden": "a row that has a value here is refused, and the value is stored nowhere",
 }
@@ -125,7 +125,8 @@ def check_columns(where: str, columns: "Sequence[Column]", key: "Sequence[str]",
     said = {c.name: c for c in columns}
     for column in columns:
         if column.privacy == "coarsen" and column.name in key:
-            raise ContractError(f"{where}, column {column.name}", "a key that is made coarse", "rows would fall together; use another")
+            remedy = "rows would fall together; use another key"
+            raise ContractError(f"{where}, column {column.name}", "a key that is made coarse", remedy)
         if CELL.fullmatch(column.coarsen or ""):
             other = said.get(partner(column.name) or "")
             if other is None or other.coarsen != column.coarsen:

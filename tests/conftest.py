@@ -3,6 +3,7 @@
 Fixtures of one part of the code belong beside that part's tests.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from schemas.lake import Lake
 
 settings.register_profile("citylake", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("citylake")
+
+# keys of pseudonyms, for tests and the processes they start: tests/privacy says what happens without them
+os.environ.setdefault("CITYLAKE_KEY_ESERVICES", "a key of tests alone, of more than 32 bytes")
 
 
 @pytest.fixture

@@ -33,10 +33,10 @@ def key_of(contract: Contract) -> list[str]:
 
 
 def counts_of(contract: Contract) -> list[str]:
-    """Counts of people other than the one that carries the row."""
+    """Counts other than the one that carries the row."""
     publish = contract.publish or Publish()
     left = {*contract.key, publish.count, *publish.plain}
-    return [c.name for c in contract.columns if c.kind == "int" and c.unit in (None, "rows", "people") and c.name not in left]
+    return [c.name for c in contract.columns if c.kind == "int" and c.name not in left]
 
 
 @cache

@@ -17,7 +17,7 @@ seen AS (
         *,
         timezone(getvariable('zone'), CAST(event_date - 92 AS TIMESTAMP)) AS seen_from,
         -- Closed before it was asked for, or after it was told, is a fault of the clocks.
-        closed_at <= valid_from IS NOT FALSE AND expected_at >= requested_at IS NOT FALSE AS is_in_order,
+        (closed_at <= valid_from) IS NOT FALSE AND (expected_at >= requested_at) IS NOT FALSE AS is_in_order,
         least(closed_at, valid_from) AS ended_at
     FROM views.request_spells
     SEMI JOIN lasting USING (request_id)

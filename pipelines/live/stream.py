@@ -18,6 +18,7 @@ from pipelines.live.heartbeat import beat
 from pipelines.live.kinds import kind
 from pipelines.live.pace import Pace
 from pipelines.live.pauses import Pauses
+from pipelines.privacy import keys
 from pipelines.sources.files import Limits
 from pipelines.sources.source import Source
 from pipelines.steps import Landing
@@ -138,6 +139,7 @@ def run_once(landing: Landing, pace: Pace) -> None:
     from pipelines.landing import build
     from pipelines.live.reader import LiveSource
 
+    keys.demand(landing.contract)
     faults.forget(landing.place)
     source = LiveSource(landing.lake, landing.source, pace)
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.privacy.images import holds_image, inner_texts
-from schemas.privacy import TEMPLATE_NUMBERS, may_be_template, named, redacted
+from schemas.privacy import FORBIDDEN, TEMPLATE_NUMBERS, may_be_template, named, redacted
 
 NESTING = 5
 """How often content may be wrapped in text: JSON in a string, base64 of that, and so on."""
@@ -22,6 +22,7 @@ _NUMBERS = re.compile(rf"\[(?:\s*-?\d[-+0-9.eE]*\s*,){{{TEMPLATE_NUMBERS - 1}}}[
 _BLOB = re.compile(r"[A-Za-z0-9+/_=\\-]{64,}")
 # name and value in JSON that is broken, in XML, in forms
 _SAID = re.compile(r"""([^\W\d][\w.:-]*)["'\\]*\s*(?:=|:|>)\s*["'\\]*([^\s"'<>\\{}\[\],][^"'<>\\]*|[{\[])""")
+_REDACTED = re.compile(rf"\[redacted: ({'|'.join(FORBIDDEN)}), \d{{1,12}} characters\]")
 _NOTHING = {"", "null", "none", "n/a", "na", "-", "true", "false"}
 
 
@@ -155,7 +156,7 @@ def _says(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(_says, value))
     if isinstance(value, str):
-        return value.strip().lower() not in _NOTHING
+        return value.strip().lower() not in _NOTHING and not _REDACTED.fullmatch(value)
     return isinstance(value, float) and value != 0
 
 

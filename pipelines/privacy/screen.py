@@ -21,8 +21,8 @@ from schemas.rejection import Code
 QUOTED = ("json_lines", "json")
 BLOB = r"^[A-Za-z0-9+/=_\s-]{40,}$"
 NO_TEXT = r"\\x[0-9a-f]{2}|[\x00-\x08\x0e-\x1f\x7f-\u009f]"
-MUCH = 16
-"""So many bytes that are no text, and a refused line may be a piece of a picture."""
+MUCH, FEW = 16, 3
+"""So many bytes that are no text, or so many in a short line, and a refused line may be a piece of a picture."""
 
 
 def screened(decoded: Decoded, lines: Lines | None, source: Source, contract: Contract, header: tuple[str, ...] = ()) -> Decoded:
@@ -94,7 +94,8 @@ def _refused(decoded: Decoded, forbids: tuple[str, ...], unsaid: bool) -> dict[i
     sizes = shown.str.len_chars()
     found = in_texts(shown, positions, forbids)
     out = {}
-    odd = (shown.str.count_matches(NO_TEXT) >= MUCH) | shown.str.contains(BLOB)
+    broken = shown.str.count_matches(NO_TEXT)
+    odd = (broken >= MUCH) | ((broken >= FEW) & (broken * 10 >= sizes)) | shown.str.contains(BLOB)
     for at in odd.fill_null(False).arg_true():
         out[positions[at]] = redacted("no text", sizes[at])
     by_position = dict(zip(positions, shown, strict=True))

@@ -82,6 +82,7 @@ class _Post:
     tables: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     faults: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in FEEDS})
     written: list[Path] = field(default_factory=list)
+    called: list[pl.DataFrame] = field(default_factory=list)
     by_box: dict[str, Counter[str]] = field(default_factory=dict)
     books: dict[str, Counter[str]] = field(default_factory=lambda: {f: Counter() for f in FEEDS})
 
@@ -102,6 +103,12 @@ class _Post:
         sent.keys.write_parquet(path, compression="lz4")
         for name, table in tables(sent.truth).items():
             self.tables.setdefault(name, []).append(table.select(pl.lit(day).alias("event_date"), pl.all()))
+
+    def call(self, desk: str, sent: Sent | None, day: date) -> None:
+        """Take a desk's calls of a day."""
+        self.take("emergency_calls", desk, sent, day, truth.response)
+        if sent is not None:
+            self.called.append(truth.incidents(sent.truth).with_columns(event_date=pl.lit(day)))
 
     def raise_alerts(self, day: date, alerts: pl.DataFrame) -> None:
         """Keep the alerts that a right lake raises over what happened on a day."""
@@ -161,7 +168,7 @@ def simulate(
         post.take("meter_readings", "meter_readings", sent, day, partial(truth.energy, meters=meters, start=begin, end=end))
         post.raise_alerts(day, alert_truth.of_energy(sent.truth, meters, end))
         for desk, sent in called.items():
-            post.take("emergency_calls", desk, sent, day, truth.response)
+            post.call(desk, sent, day)
             post.raise_alerts(day, alert_truth.call_waiting(sent.truth))
         for box in post.boxes.values():
             box.send(begin, end)
@@ -171,7 +178,9 @@ def simulate(
         post.take(more.feed, more.box, more.sent, start + timedelta(days=days - 1), more.tables)
     for box in post.boxes.values():
         box.close(bounds[-1])
-    post.tables |= {name: [table] for name, table in (rest.last() | life.last()).items()}
+    called = truth.months_of_calls(pl.concat(post.called), life.references["districts"])
+    duration = {"energy_load_duration": truth.load_duration(pl.concat(post.tables["energy_load_30min"]), start)}
+    post.tables |= {name: [table] for name, table in (rest.last() | life.last() | called | duration).items()}
     return _told(folder, settings, post, began)
 
 
@@ -207,7 +216,7 @@ def _backlogs(
     if few is not None:
         post.take("meter_readings", "meter_readings", few[0], day, partial(truth.energy, meters=few[1], start=before, end=after))
     sent = emergency_calls.backlog(rng, city, begin, (before, after), rates, int(wanted["emergency_calls"]))
-    post.take("emergency_calls", "dispatch", sent, day, truth.response)
+    post.call("dispatch", sent, day)
 
 
 def _told(folder: Path, settings: Path, post: _Post, began: float) -> Simulated:

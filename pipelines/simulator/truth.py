@@ -3,6 +3,8 @@
 Computed from the true events, never from the wire. `damaged_n` of `n` rows in a cell were destroyed by a fault.
 """
 
+from datetime import date
+
 import polars as pl
 
 from pipelines.simulator.sent import instant
@@ -130,21 +132,74 @@ def energy(truth: pl.DataFrame, meters: pl.DataFrame, start: int, end: int) -> d
 
 def response(truth: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """`response_times_daily` of one day: per incident the unit that arrived first."""
-    cell = ["district", "priority"]
+    return {"response_times_daily": _responses(incidents(truth), ["district", "priority"])}
+
+
+def incidents(truth: pl.DataFrame) -> pl.DataFrame:
+    """A row for each incident, of the unit that arrived first, with its phases; `is_spoilt` where a fault destroyed a row of it."""
     spoilt = pl.col("is_destroyed") & ~pl.col("is_place_wrong")
-    incidents = (
+    return (
         truth.with_columns(is_spoilt=spoilt.any().over("incident_id"))
         .sort("on_scene_at", nulls_last=True, maintain_order=True)
         .unique("incident_id", keep="first", maintain_order=True)
         .with_columns((pl.col(b) - pl.col(a)).alias(name) for name, (a, b) in PHASES.items())
     )
+
+
+def _responses(of: pl.DataFrame, cell: list[str]) -> pl.DataFrame:
+    return of.sort(cell).group_by(cell, maintain_order=True).agg(
+        pl.len().alias("n"),
+        pl.col("is_spoilt").sum().alias("damaged_n"),
+        pl.col("on_scene_at").is_not_null().mean().alias("coverage_share"),
+        *(pl.col(p).count().alias(f"{p}_n") for p in PHASES),
+        *(_sum_or_null(pl.col(p)).cast(pl.Float64).alias(f"{p}_sum_s") for p in PHASES),
+        *(pl.col(p).quantile(q / 100, "linear").alias(f"{p}_p{q}_s") for p in PHASES for q in (50, 90)),
+    )  # fmt: skip
+
+
+def months_of_calls(called: pl.DataFrame, people: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """`response_times_monthly`, and `incident_rates` of districts, of all calls.
+
+    Args:
+        called: `incidents` of all days, with `event_date`.
+        people: district, population.
+    """
+    rows = called.with_columns(pl.col("event_date").dt.month_start())
+    every = pl.concat([rows, rows.with_columns(call_type=pl.lit("all"))])
+    counted = every.group_by("event_date", "call_type", area="district").agg(
+        pl.len().alias("n"), pl.col("is_spoilt").sum().alias("damaged_n")
+    )
+    days = pl.col("event_date").dt.month_end().dt.day()
+    rates = counted.join(people.select(area="district", population="population"), on="area").with_columns(
+        area_kind=pl.lit("district"), population=pl.col("population").cast(pl.Float64), population_d=pl.col("population") * days
+    )  # fmt: skip
+    cell = ["event_date", "district", "priority"]
     return {
-        "response_times_daily": incidents.sort(cell).group_by(cell, maintain_order=True).agg(
-            pl.len().alias("n"),
-            pl.col("is_spoilt").sum().alias("damaged_n"),
-            pl.col("on_scene_at").is_not_null().mean().alias("coverage_share"),
-            *(pl.col(p).count().alias(f"{p}_n") for p in PHASES),
-            *(_sum_or_null(pl.col(p)).cast(pl.Float64).alias(f"{p}_sum_s") for p in PHASES),
-            *(pl.col(p).quantile(q / 100, "linear").alias(f"{p}_p{q}_s") for p in PHASES for q in (50, 90)),
-        )
-    }  # fmt: skip
+        "response_times_monthly": _responses(rows, cell),
+        "incident_rates": rates.sort("event_date", "area", "call_type"),
+    }
+
+
+EXCEEDED = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+"""Points of the load duration curve."""
+
+
+def load_duration(halves: pl.DataFrame, first: date) -> pl.DataFrame:
+    """`energy_load_duration` of the months from that of `first` on: what the half hours of a few days add up to.
+
+    Args:
+        halves: `energy_load_30min` of all days.
+    """
+    month = pl.col("event_date").dt.month_start()
+    cell = ["event_date", "meter_class", "district", "direction"]
+    # half hours of a few meters that were told weeks later may be too few to carry a load
+    late = pl.col("event_date") < first
+    curves = halves.group_by(month, *cell[1:], maintain_order=True).agg(
+        pl.col("n").sum(),
+        damaged_n=pl.when(late.any()).then(pl.col("n").sum()).otherwise(pl.col("damaged_n").sum()),
+        half_hours=pl.len().cast(pl.Int64),
+        energy_kwh=pl.col("energy_kwh").sum(),
+        estimated_kwh=pl.col("estimated_kwh").sum(),
+    )
+    points = pl.DataFrame({"exceedance_share": EXCEEDED}, schema={"exceedance_share": pl.Float64})
+    return curves.filter(pl.col("event_date") >= first.replace(day=1)).join(points, how="cross")

@@ -106,6 +106,8 @@ def _agree(where: str, column: Column, field: Field) -> None:
         raise SettingsError(f"{where} combine", f"{combine} of {len(field.wire)} names", "it takes two")
     if combine in ("sum", "difference", "elapsed") and not number:
         raise SettingsError(f"{where} combine", f"{combine} makes no {column.kind}", "it makes numbers")
+    if combine == "latest" and column.kind != "instant":
+        raise SettingsError(f"{where} combine", f"the latest {column.kind}", "it is for instants")
     if combine == "elapsed" and column.unit != "s":
         raise SettingsError(f"{where} combine", f"elapsed time in a column of {column.unit or 'no unit'}", "it makes seconds")
     if field.unit_from and not (number and column.unit):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from pipelines.sources.files import FileFound, Limits, Split, app_id, cut, find, open_binary
-from pipelines.sources.source import TOLD, Source
+from pipelines.sources.source import OF_SOME, TOLD, Source
 from schemas.contract import Contract
 from schemas.lake import Lake
 
@@ -132,7 +132,7 @@ def _lacking(contract: Contract, source: Source, splits: tuple[Split, ...]) -> s
     for field in source.fields:
         column = contract[field.target]
         absent = [w for w in field.wire if w not in (*header, *TOLD)]
-        if field.combine == "first" and len(absent) < len(field.wire):
+        if field.combine in OF_SOME and len(absent) < len(field.wire):
             continue
         if absent and field.default is None and not column.may_be_absent:
             return f"no column {absent[0]!r} for {column.name}; it has {', '.join(header)[:200]}"

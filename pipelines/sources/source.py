@@ -14,7 +14,9 @@ from pipelines.formats.kinds import CUT
 TOLD = ("_file", "_place", "_received_at")
 """Wire names that the landing itself fills: the file's or member's name, the row's number or byte in its document, and when the
 file or message was received."""
-COMBINE = ("join", "first", "sum", "difference", "elapsed")
+COMBINE = ("join", "first", "latest", "sum", "difference", "elapsed")
+OF_SOME = ("first", "latest")
+"""Those that need not have every value."""
 TOPIC = re.compile(r"topic(_[1-9]\d?)?")
 """Wire names that a message's topic fills: all of it, or one of its levels, counted from 1."""
 EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_100s": 100_000_000}
@@ -26,11 +28,11 @@ class Field:
 
     Attributes:
         wire: incoming names; several are joined (identifiers, date and time in two columns).
-        format: of times: "iso", an epoch of `EPOCHS`, a strftime pattern, or an epoch that tells the day, a blank and the pattern of
-            a time of day.
+        format: of times: "iso", an epoch of `EPOCHS`, a strftime pattern; or an epoch that tells the day, a blank and the
+            pattern of a time of day.
         values: incoming text to the contract's own.
-        combine: what several names make: joined texts, the first that is there, a sum, a difference (the first less the
-            second), or the seconds elapsed from the first instant to the second.
+        combine: what several names make: joined texts, the first that is there, the latest instant, a sum, a difference
+            (the first less the second), or the seconds elapsed from the first instant to the second.
         default: stands in where the source has no value, in the same unit.
         pattern: a regular expression; its first group is the value.
         unit_from: incoming name that says each row's unit; where it is silent `unit` holds.
@@ -48,7 +50,7 @@ class Field:
     values: tuple[tuple[str, str], ...] = ()
     join: str = "|"
     hash: bool = False
-    combine: Literal["join", "first", "sum", "difference", "elapsed"] = "join"
+    combine: Literal["join", "first", "latest", "sum", "difference", "elapsed"] = "join"
     default: str | int | float | bool | None = None
     pattern: str | None = None
     unit_from: str | None = None

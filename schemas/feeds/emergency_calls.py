@@ -1,6 +1,6 @@
 """Emergency calls: one row per incident and responding unit, with the instants of the response.
 
-No caller, no free text, no street address: they do not belong in the lake.
+No caller, no free text, no street address: they do not belong in the lake. A place is that of a cell of some 130 m, not of a house.
 """
 
 from datetime import timedelta
@@ -18,7 +18,7 @@ CONTRACT = Contract(
     layer="feed",
     domain="safety",
     kind="events",
-    version=1,
+    version=2,
     doc="One unit's response to one incident.",
     columns=(
         Column("incident_id", "string", "incident", nullable=False, pattern=IDENTIFIER),
@@ -35,8 +35,8 @@ CONTRACT = Contract(
         Column("en_route_at", "instant", "unit on its way"),
         Column("on_scene_at", "instant", "unit on scene"),
         Column("cleared_at", "instant", "unit free again"),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90, privacy="coarsen", coarsen="h3:10"),
+        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180, privacy="coarsen", coarsen="h3:10"),
     ),
     key=("incident_id", "unit_id"),
     event_time="received_at",

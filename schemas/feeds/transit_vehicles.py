@@ -143,5 +143,7 @@ CONTRACT = Contract(
         "GTFS Realtime Reference, version 2.0, VehiclePosition and TripUpdate",
         "MobilityData gtfs-realtime-validator, RULES.md: E001, E012, E018, E026, E027, E050 (60 s), W001, W002, W004 (26 m/s)",
     ),
+    # a bus has its plate painted on it: GTFS Realtime tells it of vehicles on duty
+    forbids=("image", "biometric"),
     wire={"gtfs_realtime": MESSAGE},
 )

@@ -3,6 +3,7 @@
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
 from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, total
+from schemas.publish import Publish
 
 CONTRACT = Contract(
     name="energy_daily",
@@ -63,6 +64,7 @@ CONTRACT = Contract(
         NULL_REASON,
     ),
     key=("meter_class", "district", "direction"),
+    publish=Publish("meters", plain=("n",), across=("meter_class", "district"), largest_share="highest_meter_share"),
     lookback_days=28,
     lookahead_days=1,
     table_rules=(

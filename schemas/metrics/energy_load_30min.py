@@ -3,6 +3,7 @@
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
 from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, total
+from schemas.publish import Publish
 
 CONTRACT = Contract(
     name="energy_load_30min",
@@ -53,12 +54,23 @@ CONTRACT = Contract(
         total("energy_kwh", "energy, measured and estimated", "kWh", "sum(energy_kwh * overlap / interval) + estimates of gaps"),
         total("estimated_kwh", "of it, estimated: by readings that are not valid, or here in gaps", "kWh", "sum where not valid"),
         total("interpolated_kwh", "of that, in gaps up to two hours", "kWh", "straight line between the intervals' middles"),
-        total("like_days_kwh", "of that, in longer gaps", "kWh", "mean power of the same weekday and half hour * length of the gap"),
-        total("spread_kwh", "of that, known differences of counters over gaps", "kWh", "difference * overlap / length of the gap"),
+        total(
+            "like_days_kwh", "of that, in longer gaps", "kWh", "mean power of the same weekday and half hour * length of the gap"
+        ),
+        total(
+            "spread_kwh", "of that, known differences of counters over gaps", "kWh", "difference * overlap / length of the gap"
+        ),
         ratio("load_kw", "mean load", "kW", "energy_kwh / 0.5 h"),
         NULL_REASON,
     ),
     key=("meter_class", "district", "direction", "bin_at"),
+    publish=Publish(
+        "meters",
+        plain=("n", "expected_meters"),
+        across=("meter_class", "district", "bin_at"),
+        of="energy_daily",
+        largest_share="highest_meter_share",
+    ),
     lookback_days=28,
     lookahead_days=1,
     sources=(

@@ -3,6 +3,7 @@
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
 from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, total
+from schemas.publish import Publish
 
 CONTRACT = Contract(
     name="energy_load_duration",
@@ -49,6 +50,12 @@ CONTRACT = Contract(
         NULL_REASON,
     ),
     key=("meter_class", "district", "direction", "exceedance_share"),
+    publish=Publish(
+        "meters",
+        plain=("n", "half_hours", "expected_half_hours"),
+        across=("meter_class", "district"),
+        largest_share="highest_meter_share",
+    ),
     table_rules=(
         TableRule(
             "null_has_reason",

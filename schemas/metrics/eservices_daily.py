@@ -66,7 +66,7 @@ CONTRACT = Contract(
     ),
     key=("service", "district"),
     lookback_days=183,
-    publish=Publish(count="n", across=("service", "district")),
+    publish=Publish(plain=("amount_cents",), splits=(tuple(f"{c}_n" for c in CHANNELS),), across=("service", "district")),
     table_rules=(
         TableRule(
             "null_has_reason",

@@ -3,6 +3,7 @@
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
 from schemas.measure import NULL_REASON, ratio
+from schemas.publish import Publish
 
 CONTRACT = Contract(
     name="hotspots",
@@ -77,6 +78,7 @@ CONTRACT = Contract(
         NULL_REASON,
     ),
     key=("kind", "h3_cell"),
+    publish=Publish(plain=("neighbourhood_cells", "area_cells")),
     table_rules=(
         TableRule(
             "null_has_reason",

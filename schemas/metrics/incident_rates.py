@@ -3,6 +3,7 @@
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
 from schemas.measure import NULL_REASON, ratio, total
+from schemas.publish import Publish
 
 CONTRACT = Contract(
     name="incident_rates",
@@ -53,6 +54,7 @@ CONTRACT = Contract(
         NULL_REASON,
     ),
     key=("area_kind", "area", "call_type"),
+    publish=Publish(across=("area", "call_type")),
     table_rules=(
         TableRule(
             "null_has_reason",

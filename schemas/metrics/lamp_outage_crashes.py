@@ -34,12 +34,17 @@ CONTRACT = Contract(
         total("lit_lamp_h", "dark hours of lamps in order", "h", "sum(known_should_burn_h - outage_h) of streetlight_daily"),
         total("outage_lamp_h", "dark hours of lamps that were out", "h", "sum(outage_h) of streetlight_daily"),
         ratio("lit_crash_rate", "crashes near a lamp in order, by its hours", "1/(1000 h)", "1000 * lit_pairs / lit_lamp_h"),
-        ratio("outage_crash_rate", "crashes near a lamp that is out, by its hours", "1/(1000 h)", "1000 * outage_pairs / outage_lamp_h"),
+        ratio(
+            "outage_crash_rate",
+            "crashes near a lamp that is out, by its hours",
+            "1/(1000 h)",
+            "1000 * outage_pairs / outage_lamp_h",
+        ),
         NULL_REASON,
     ),
     key=("district",),
     lookback_days=1,
-    publish=Publish(count="n", across=("district",)),
+    publish=Publish(plain=("lit_pairs", "outage_pairs", "lamps_watched", "lamps_out"), across=("district",)),
     table_rules=(
         TableRule(
             "null_has_reason",

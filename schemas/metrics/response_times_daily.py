@@ -3,6 +3,7 @@
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
 from schemas.measure import NULL_REASON, ratio, total
+from schemas.publish import Publish
 
 PHASES = {
     "call_processing": "call received to unit dispatched",
@@ -51,6 +52,7 @@ CONTRACT = Contract(
         NULL_REASON,
     ),
     key=("district", "priority"),
+    publish=Publish(across=("district", "priority"), of="response_times_monthly"),
     table_rules=(
         TableRule(
             "null_has_reason",

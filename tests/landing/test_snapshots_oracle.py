@@ -20,9 +20,7 @@ def published(rng: random.Random) -> dict[str, list[dict[str, str]]]:
     out = {}
     for table in ("police", "state"):
         keys = [f"{table[0]}{n}" for n in range(5)]
-        out[table] = [
-            {k: rng.choice(SAID) for k in keys if rng.random() < 0.6} if rng.random() < 0.9 else {} for _ in range(6)
-        ]
+        out[table] = [{k: rng.choice(SAID) for k in keys if rng.random() < 0.6} if rng.random() < 0.9 else {} for _ in range(6)]
     return out
 
 

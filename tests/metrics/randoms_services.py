@@ -18,7 +18,10 @@ def _instant(rng: random.Random, city: City, day: date) -> datetime:
 
 
 def versions(city: City, born: date, seed: int, i: int) -> Rows:
-    """All that is ever told of one request: late, closed without a date, closed before what was said, opened again."""
+    """All that is ever told of one request: late, closed without a date, closed before what was said, opened again.
+
+    District c answers promptly; of district d only that is told which is over.
+    """
     rng = random.Random(f"requests {seed} {born} {i}")
     asked = _instant(rng, city, born)
     lat, lon = rng.choice(LAMPS)
@@ -32,6 +35,13 @@ def versions(city: City, born: date, seed: int, i: int) -> Rows:
         "district": rng.choice("ab"),
         "expected_at": maybe(rng, 0.3, asked + timedelta(hours=rng.choice([-1, 5, 24, 24, 96]))),
     }
+    if i % 4 == 3:
+        row |= {"district": "c", "service_code": "lamp", "expected_at": None}
+        done = {"updated_at": asked + timedelta(hours=rng.randrange(3, 30)), "status": "closed"}
+        return [row | {"updated_at": asked, "status": "open"}, row | done]
+    if i % 4 == 2:
+        done = {"updated_at": asked + timedelta(hours=rng.randrange(5, 40)), "status": "closed", "district": "d"}
+        return [row | done | {"expected_at": asked + timedelta(hours=20)}]
     at, status, out = (
         asked + timedelta(seconds=rng.choice([0, 0, 0, 60, 40000, 200000])),
         rng.choice(["open"] * 4 + ["closed"]),

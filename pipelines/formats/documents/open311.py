@@ -1,6 +1,6 @@
 """Open311 GeoReport v2 in JSON: the answers to GET Service Requests and GET Service Request.
 
-Wire names are the standard's: `service_request_id`, `status`, `updated_datetime`, `long`, ... `status` comes in small letters, and
+Wire names are the standard's: `service_request_id`, `status`, `updated_datetime`, `long`, ... `status` comes in small letters;
 `closed_datetime`, which few servers have, is else the `updated_datetime` of a request that is closed.
 Tokens of requests that have no number yet, services and discovery do not belong here.
 """

@@ -1,8 +1,8 @@
 """SODA: the rows of a Socrata data set as JSON, as `/resource/<id>.json` answers.
 
 Wire names are the data set's columns, which differ from city to city: source blocks name them. Of columns that hold a place
-`<column>.lat` and `<column>.lon`; of system fields `:id`, `:created_at`, `:updated_at`. Values are texts, times without offset are the
-publisher's wall clock (`time_zone` of the block). What a column means does not belong here.
+`<column>.lat` and `<column>.lon`; of the system's fields `:id`, `:created_at`, `:updated_at`. Values are texts, and times
+without offset are the publisher's wall clock (`time_zone` of the block). What a column means does not belong here.
 """
 
 from pipelines.formats import json_documents
