@@ -66,6 +66,8 @@ BOUNDS = {
     "response_times_monthly": 0.5,
     "incident_rates": 0.5,
     "energy_load_duration": 0.5,
+    "crash_severity": 1.0,
+    "who_knew_first": 1.0,
     "streetlight_daily": 0.5,
     "lamp_outage_crashes": 1.0,
     "crowd_density": 0.5,
@@ -78,7 +80,7 @@ BOUNDS = {
 """Largest error in lightly damaged cells, relative to the truth or, for small cells, to the column's mean."""
 
 NOT_COMPARED = {"n", "damaged_n"}
-COUNTED = {"incident_rates"}
+COUNTED = {"incident_rates", "crash_severity"}
 """Metrics whose `n` is what they count, and so what the truth counts."""
 
 

@@ -12,13 +12,14 @@ so far ahead that a live landing refuses their rows.
 """
 
 import tempfile
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from assets.alarm_rules import names
+from assets.alarm_rules import names, rules
 from benchmarks.alert_day import Day, simulated_day
 from schemas.city import City
 from schemas.lake import Lake
@@ -94,17 +95,31 @@ def _near(real: pl.DataFrame, day: Day) -> pl.DataFrame:
     return pl.concat([real, moved.select(real.columns)])
 
 
+MORNING, EVENING = (6, 11), (14, 24)
+OF_THE_EVENING = ("camera_events", "streetlights")
+"""Feeds that have more to tell in the evening, when lamps burn and people are in the streets; they are replayed alone."""
+
+
 def measure(events: int = 1_000_000, seed: int = 3) -> list[dict[str, Any]]:
-    """Simulate a weekday, replay its hours from six to eleven in the morning, and judge the alerts."""
+    """Simulate a weekday, replay its morning, of cameras and lamps its evening, and judge the alerts."""
     city, when = City("Demo City", "Europe/Berlin"), date(2026, 5, 5)
     start = city.day_start(when).astimezone(UTC)
-    first, last = start + timedelta(hours=6), start + timedelta(hours=11)
+    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         day = simulated_day(Path(folder), city, when, events, seed)
-        lake = Lake(Path(folder) / "lake")
-        day.load_references(lake)
-        alerts = replay(lake, city, day, first, last)
-    return judge(alerts, day.truth, day, first, last)
+        for (from_h, until_h), is_evening in ((MORNING, False), (EVENING, True)):
+            part = replace(day, rows={f: r for f, r in day.rows.items() if (f in OF_THE_EVENING) == is_evening})
+            lake = Lake(Path(folder) / f"lake-{from_h}")
+            part.load_references(lake)
+            first, last = start + timedelta(hours=from_h), start + timedelta(hours=until_h)
+            told = judge(replay(lake, city, part, first, last), part.truth, part, first, last)
+            found += [r for r in told if (feed_of(r["rule"]) in OF_THE_EVENING) == is_evening]
+    return found
+
+
+def feed_of(rule: str) -> str:
+    """The feed that a rule reads; of several the first."""
+    return sorted(rules([rule])[0].columns)[0]
 
 
 def show(rows: list[dict[str, Any]]) -> None:

@@ -15,6 +15,8 @@ from pipelines.simulator import (
     FaultRates,
     alert_truth,
     calls,
+    civic,
+    civic_settings,
     detectors,
     emergency_calls,
     households,
@@ -71,21 +73,29 @@ def simulated_day(folder: Path, city: City, when: date, events: int, seed: int, 
     rng = np.random.default_rng([seed, 3, 0])
     sensors = detectors.lay_out(np.random.default_rng([seed, 1]), int(wanted["traffic_flow"]), end - begin, rates)
     meters = households.lay_out(np.random.default_rng([seed, 2]), int(wanted["meter_readings"]), end - begin, rates)
-    settings = write_settings(folder, city, sensors, meters)
+    life = civic.Civic(city, sensors, rates, events, seed, end)
+    settings = write_settings(folder, city, sensors, meters, life.references, (civic_settings,))
     mishap = np.random.default_rng([seed, 5, 0])
     blocked = mishaps.incidents(mishap, city, sensors, begin, end, INCIDENTS_PER_PAIR)
     overloaded = mishaps.overloads(mishap, city, meters, begin, end)
     flow = traffic_flow.day(rng, city, sensors, begin, end, rates, blocked)
     energy = meter_readings.day(rng, city, meters, begin, end, rates, overloaded)
-    units = calls.responding(rng, city, begin, end, wanted["emergency_calls"])
-    final = emergency_calls.desks(rng, units, rates)["dispatch"]
+    crashed = life.crashes(0, begin, end, blocked)
+    units = calls.responding(rng, city, begin, end, wanted["emergency_calls"], crashed)
+    desks = emergency_calls.desks(rng, units, rates)
+    sent = {p.box: p.sent for p in life.day(0, begin, end, flow.truth, pl.concat(s.truth for s in desks.values()))}
+    final = desks["dispatch"]
     truth = pl.concat(
         [
             alert_truth.of_traffic(flow.truth, sensors, blocked, end),
             alert_truth.of_energy(energy.truth, meters, end),
             alert_truth.call_waiting(units),
+            *life.raised,
         ]
     )
+    # those that a broker tells of are told of by the hour
+    by_the_hour = set(sent["lamps_broker"].keys["lamp_id"])
+    truth = truth.filter(~pl.col("place_id").is_in(list(by_the_hour)))
     decoder = _Decoder(folder, settings, city)
     on_the_way = decoder.typed("emergency_calls", _under_way(rng, units))
     rows = {
@@ -94,8 +104,11 @@ def simulated_day(folder: Path, city: City, when: date, events: int, seed: int, 
         "emergency_calls": pl.concat([on_the_way, decoder.lines("emergency_calls", "dispatch", final.lines)]).sort(
             "_received_at"
         ),
+        "camera_events": decoder.lines("camera_events", "cameras", sent["cameras"].lines),
+        "streetlights": decoder.lines("streetlights", "lamps", sent["lamps"].lines),
     }
-    return Day(settings, rows, truth, _neighbours(sensors), _refused(sensors, "sensor_id", "traffic_flow"))
+    refused = _refused(sensors, "sensor_id", "traffic_flow") + _refused(life.lamps.laid, "lamp_id", "streetlights")
+    return Day(settings, rows, truth, _neighbours(sensors), refused)
 
 
 def _under_way(rng: np.random.Generator, units: pl.DataFrame) -> pl.DataFrame:

@@ -15,9 +15,9 @@ METRICS = ("energy_load_30min", "energy_daily", "energy_load_duration")
 TO_PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
 
-def health(folder: str) -> None:
-    """The verdicts that the metrics join; measured once, before."""
-    measure(Lake(f"{folder}/lake"), CITY, "sensor_health_daily", [DAY])
+def health(folder: str, force: bool = False) -> None:
+    """The verdicts that the metrics join; measured once, before, unless `force`."""
+    measure(Lake(f"{folder}/lake"), CITY, "sensor_health_daily", [DAY], force)
 
 
 def ours(folder: str) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """`make bench`: measures speed and memory, prints a table and writes benchmarks/results.json, part by part.
 
-What is measured is in throughput, decoders, memory, days, signals and streams; accuracy is measured by accuracy.py.
+What is measured is in throughput, decoders, memory, days, signals, energy and streams; accuracy is measured by accuracy.py.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import days, decoders, memory, signals, streams, throughput
+from benchmarks import days, decoders, energy, memory, signals, streams, throughput
 from benchmarks.result import Result, show, write
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -40,11 +40,13 @@ class Sizes:
     day_rounds: int
     signal_events: int
     signal_rounds: int
+    meter_readings: int
+    energy_rounds: int
     streams: streams.StreamSizes
 
 
-FULL = Sizes(2_000_000, 100_000, 5, 32_000_000, 10, 1_000_000, 1_000_000, 365, 4, 10_000_000, 3, streams.FULL)
-QUICK = Sizes(200_000, 10_000, 1, 1_000_000, 1, 100_000, 20_000, 6, 1, 400_000, 1, streams.QUICK)
+FULL = Sizes(2_000_000, 100_000, 5, 32_000_000, 10, 1_000_000, 1_000_000, 365, 4, 10_000_000, 3, 5_000_000, 3, streams.FULL)
+QUICK = Sizes(200_000, 10_000, 1, 1_000_000, 1, 100_000, 20_000, 6, 1, 400_000, 1, 96_000, 1, streams.QUICK)
 
 
 PARTS: dict[str, Callable[[Path, Sizes, Callable[[str], None]], list[Result]]] = {
@@ -56,6 +58,7 @@ PARTS: dict[str, Callable[[Path, Sizes, Callable[[str], None]], list[Result]]] =
         folder, sizes.new_day_rows, sizes.history_days, sizes.day_rounds, tell
     ),
     "signals": lambda folder, sizes, tell: signals.measure(folder, sizes.signal_events, sizes.signal_rounds, tell),
+    "energy": lambda folder, sizes, tell: energy.measure(folder, sizes.meter_readings, sizes.energy_rounds, tell),
     "streams": lambda folder, sizes, tell: streams.measure(folder, sizes.streams, tell),
 }
 """What can be measured, in order; `--only` names some of it."""

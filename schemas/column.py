@@ -93,8 +93,9 @@ class Column:
 
     @property
     def label(self) -> str:
-        """Doc and unit in one line, as comments in DuckDB show it."""
-        return self.doc + (f" [{self.unit}]" if self.unit else "") + (f" = {self.formula}" if self.formula else "")
+        """Doc, unit and treatment in one line, as comments in DuckDB show it."""
+        said = self.doc + (f" [{self.unit}]" if self.unit else "") + (f" = {self.formula}" if self.formula else "")
+        return said if self.privacy == "open" else f"{said} (privacy: {self.treatment})"
 
     @property
     def treatment(self) -> str:

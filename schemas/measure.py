@@ -32,6 +32,8 @@ NULL_REASON = Column(
         "no_free_flow",
         "too_few",
         "no_schedule",
+        "no_crash",
+        "no_severity",
         "no_rating",
         "no_power",
         "no_night",

@@ -26,13 +26,15 @@ TREATMENTS: dict[str, str] = {
 
 FORBIDDEN: dict[str, str] = {
     "image": "a picture (JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF), as base64, hex or data URI",
-    "biometric": "a face or other biometric template: a value under such a name, or a flat array of 64 numbers or more",
+    "biometric": "a face or other biometric template: under such a name, or as a flat array of 64 numbers or more",
     "plate": "a vehicle's licence plate: a value under such a name",
 }
 """The closed list of content that no row may carry, in any field, at any depth, unless its contract does not forbid it."""
 
-TEMPLATE_NUMBERS = 64
-"""A flat array of so many numbers counts as a template: embeddings of faces have 128 or more."""
+TEMPLATE_NUMBERS, NAMED_NUMBERS = 64, 32
+"""A flat array of so many numbers counts as a template, of so many under such a name: embeddings of faces have 128 or more."""
+SHORTEST = 64
+"""No text with fewer characters is a picture, or a template for its name alone."""
 CELL = re.compile(r"h3:(\d|1[0-5])")
 TIMES = {"minute": "1m", "hour": "1h"}
 DIGITS = 32
@@ -43,36 +45,31 @@ PURPOSE = re.compile(r"[a-z][a-z0-9_]*")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PLATE_WORDS = {
     *("plate", "plates", "kennzeichen", "nummernschild", "plaka", "matricula", "targa", "kenteken", "immatriculation"),
-    *("nummerplade", "registreringsskylt", "lpn", "vrm", "rendszam"),
+    "nummerplade",
 }
 _PLATES = re.compile(
     r"(licen[cs]e|number|registration|vehicle|car)plate|(?<!tem)plate(number|no|id|identifier|text|value|read)(?![a-z])"
     r"|(kfz|amtliches|auto)kennzeichen|nummernschild"
 )
-_BIOMETRICS = re.compile(
-    r"biometr|(face|facial|iris|palm|voice|gait|vein)(template|embedding|descriptor|vector|print|feature|encoding|code|signature)"
-    r"|fingerprint(template|image|minutiae)|minutiae"
+_BIOMETRICS = re.compile(r"biometr|(face|facial|iris|palm|voice|gait|vein|finger(print)?)[\W_]*template")
+_TEMPLATES = re.compile(
+    r"template|embedding|descriptor|encoding$|eigenface|faceid"
+    r"|(face|facial|iris|palm|voice|gait|vein|feature|reid)(vector|features?|print|code|signature)"
 )
-_TEMPLATES = re.compile(r"template|embedding|descriptor|featurevector|facevector|faceid|encoding$|eigenface|reid(feature|vector)")
-
-
-def spelled(name: str) -> str:
-    """A name in small letters of the alphabet alone: `Licence-Plate` and `licencePlate` become one."""
-    return re.sub(r"[^a-z0-9]", "", _plain(name).lower())
 
 
 def named(name: str) -> str | None:
     """The kind of forbidden content that any value under such a name is; None for most names."""
-    short = spelled(name[:200])
-    if _BIOMETRICS.search(short):
+    plain = _plain(name[:200])
+    if _BIOMETRICS.search(plain.lower()):
         return "biometric"
-    words = {w.lower() for w in _WORDS.findall(_plain(name[:200]))}
-    return "plate" if words & _PLATE_WORDS or _PLATES.search(short) else None
+    words = {w.lower() for w in _WORDS.findall(plain)}
+    return "plate" if words & _PLATE_WORDS or _PLATES.search(plain.lower()) else None
 
 
 def may_be_template(name: str) -> bool:
     """Whether something long and opaque under such a name is a template; a word under it is none."""
-    return bool(_TEMPLATES.search(spelled(name[:200])))
+    return bool(_TEMPLATES.search(re.sub(r"[^a-z0-9]", "", _plain(name[:200]).lower())))
 
 
 def _plain(name: str) -> str:

@@ -18,7 +18,7 @@ meters AS (
             FILTER (WHERE register = 'total') AS total_kw,
         coalesce(total_kw, every_kw) AS power_kw
     FROM landed.meter_readings
-    WHERE quality <> 'missing'
+    WHERE quality <> 'missing' AND energy_kwh IS NOT NULL
     GROUP BY meter_id, ended_at
 ),
 expected AS (

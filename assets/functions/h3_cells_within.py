@@ -9,6 +9,7 @@ import polars as pl
 import polars_h3 as h3
 import pyarrow as pa
 import shapely
+from duckdb.func import ARROW, SPECIAL
 from duckdb.sqltypes import VARCHAR
 
 LIST = duckdb.list_type(VARCHAR)
@@ -34,4 +35,4 @@ def within(outlines: pa.Array, cells: pa.Array) -> pa.Array:
 
 def register(con: duckdb.DuckDBPyConnection) -> None:
     """Make the function known to a connection."""
-    con.create_function("h3_cells_within", within, [VARCHAR, VARCHAR], LIST, type="arrow", null_handling="special")
+    con.create_function("h3_cells_within", within, [VARCHAR, VARCHAR], LIST, type=ARROW, null_handling=SPECIAL)

@@ -7,6 +7,7 @@ import duckdb
 import polars as pl
 import polars_h3 as h3
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 from duckdb.sqltypes import VARCHAR
 
 LIST = duckdb.list_type(VARCHAR)
@@ -20,4 +21,4 @@ def disk(cells: pa.Array) -> pa.Array:
 
 def register(con: duckdb.DuckDBPyConnection) -> None:
     """Make the function known to a connection."""
-    con.create_function("h3_disk", disk, [VARCHAR], LIST, type="arrow", null_handling="special")
+    con.create_function("h3_disk", disk, [VARCHAR], LIST, type=ARROW, null_handling=SPECIAL)

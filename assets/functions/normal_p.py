@@ -8,6 +8,7 @@ from math import erfc, sqrt
 import duckdb
 import numpy as np
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 from duckdb.sqltypes import DOUBLE
 
 _ERFC = np.frompyfunc(erfc, 1, 1)
@@ -23,4 +24,4 @@ def two_sided(z: pa.Array) -> pa.Array:
 
 def register(con: duckdb.DuckDBPyConnection) -> None:
     """Make the function known to a connection."""
-    con.create_function("normal_p", two_sided, [DOUBLE], DOUBLE, type="arrow", null_handling="special")
+    con.create_function("normal_p", two_sided, [DOUBLE], DOUBLE, type=ARROW, null_handling=SPECIAL)

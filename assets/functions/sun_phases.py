@@ -1,4 +1,4 @@
-"""`sun_phases(from_us, until_us, lat, lon, dark_deg, day_deg)`: dark, twilight and daylight at a place, from one instant to another.
+"""`sun_phases(from_us, until_us, lat, lon, dark_deg, day_deg)`: dark, twilight and daylight at a place between two instants.
 
 What should burn then is the metrics' to say. Call it over distinct places and days: every one is worked out in Python.
 """
@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -27,7 +28,7 @@ def register(con: duckdb.DuckDBPyConnection) -> None:
     centre of the sun under `dark_deg`, daylight over `day_deg`, twilight between. Elevations are geometric, without refraction,
     as sunset at -0.833 and civil dusk at -6 degrees are defined. The list covers the time whole, cut to the second, in
     microseconds since `from_us`; where the sun does not pass an elevation (polar day and night) there is no cut. Without a place
-    it is one element whose phase is NULL. Source: Meeus, Astronomical Algorithms, as NOAA's solar calculator and `astral` have it.
+    it is one element whose phase is NULL. Source: Meeus, Astronomical Algorithms, 2nd edition (1998), as `astral` has it.
     """
     kinds = ["BIGINT", "BIGINT", "DOUBLE", "DOUBLE", "DOUBLE", "DOUBLE"]
     con.create_function("sun_phases", _of_batch, kinds, RETURNED, type="arrow", null_handling="special")
@@ -39,9 +40,7 @@ def _of_batch(from_us: Any, until_us: Any, lat: Any, lon: Any, dark_deg: Any, da
 
 
 @lru_cache(maxsize=100_000)
-def _phases(
-    from_us: int, until_us: int, lat: float | None, lon: float | None, dark_deg: float, day_deg: float
-) -> list[Phase]:
+def _phases(from_us: int, until_us: int, lat: float | None, lon: float | None, dark_deg: float, day_deg: float) -> list[Phase]:
     """The phases of one place; see `register`."""
     end = until_us - from_us
     if lat is None or lon is None:
@@ -51,7 +50,7 @@ def _phases(
     cuts = {c for degrees in (dark_deg, day_deg) for c in _passages(at, first, last, degrees)}
     edges = [0, *(c * 1_000_000 - from_us for c in sorted(cuts) if from_us < c * 1_000_000 < until_us), end]
     found: list[Phase] = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         degrees = _elevation(at, (from_us + (a + b) // 2) // 1_000_000)
         phase = "dark" if degrees < dark_deg else "daylight" if degrees > day_deg else "twilight"
         if found and found[-1]["phase"] == phase:  # the sun touched an elevation and turned
@@ -71,7 +70,7 @@ def _passages(at: Observer, first: int, last: int, degrees: float) -> list[int]:
     high = int(noon(at, middle).timestamp())
     turns = range(high - HALF_TURN_S * (2 + (high - first) // HALF_TURN_S), last + 2 * HALF_TURN_S, HALF_TURN_S)
     bounds = [t for t in turns if first - HALF_TURN_S <= t <= last + HALF_TURN_S]
-    return [c for a, b in zip(bounds, bounds[1:], strict=False) for c in _passage(at, a, b, degrees)]
+    return [c for a, b in pairwise(bounds) for c in _passage(at, a, b, degrees)]
 
 
 def _passage(at: Observer, first: int, last: int, degrees: float) -> Sequence[int]:

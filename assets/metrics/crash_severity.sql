@@ -72,14 +72,17 @@ weighed AS (
         + minor_crashes * threshold('crash_epdo_weight_b')
         + possible_crashes * threshold('crash_epdo_weight_c')
         + injury_crashes * threshold('crash_epdo_weight_injury')
-        + no_injury_crashes * threshold('crash_epdo_weight_o') AS epdo
+        + no_injury_crashes * threshold('crash_epdo_weight_o') AS epdo,
+        CASE
+            WHEN n = 0 THEN 'no_crash'
+            WHEN graded < n * threshold('crash_min_known_share') THEN 'no_severity'
+        END AS null_reason
     FROM counted
 )
 SELECT
     w.event_date,
     w.district,
     w.n,
-    -- news from before the month's end, as of a publication that ran ahead, covers nothing less than nothing
     greatest(p.covered, 0) AS coverage_share,
     w.known / nullif(w.n, 0)::DOUBLE AS health_share,
     w.killed_crashes,
@@ -93,11 +96,8 @@ SELECT
     w.injured,
     w.killed_crashes + w.serious_crashes AS ksi_crashes,
     w.epdo,
-    CASE WHEN null_reason IS NULL THEN (w.killed_crashes + w.serious_crashes) / w.graded::DOUBLE END AS ksi_share,
+    CASE WHEN w.null_reason IS NULL THEN (w.killed_crashes + w.serious_crashes) / w.graded::DOUBLE END AS ksi_share,
     CASE WHEN w.known >= w.n * threshold('crash_min_known_share') THEN w.epdo / nullif(w.known, 0)::DOUBLE END AS epdo_per_crash,
-    CASE
-        WHEN w.n = 0 THEN 'no_crash'
-        WHEN w.graded < w.n * threshold('crash_min_known_share') THEN 'no_severity'
-    END AS null_reason
+    w.null_reason
 FROM weighed AS w
 JOIN published AS p USING (event_date)

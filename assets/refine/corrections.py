@@ -33,7 +33,8 @@ def correct(rows: pl.DataFrame, contract: Contract, reference: pl.DataFrame) -> 
     if described is None or contract.event_time is None or neutral(contract, reference):
         return rows.with_columns(pl.lit(None, pl.String).alias("_corrections"))
     time = contract.event_time
-    wanted = [f for _, f in described.factors] + ([described.clock] if described.clock else [])
+    # one factor may correct several columns
+    wanted = list(dict.fromkeys([*(f for _, f in described.factors), *([described.clock] if described.clock else [])]))
     faulty = reference.sort("valid_from").select(described.on, "valid_from", *wanted)
     joined = rows.sort(time, maintain_order=True).join_asof(
         faulty, left_on=time, right_on="valid_from", by=described.on, strategy="backward", check_sortedness=False

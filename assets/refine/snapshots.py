@@ -37,6 +37,11 @@ class Register:
     words: pl.DataFrame
     broken: pl.DataFrame
 
+    @property
+    def refused_any(self) -> bool:
+        """Whether any publication refused rows or was cut short."""
+        return self.words.height + self.broken.height > 0
+
     @cached_property
     def next(self) -> pl.DataFrame:
         """`_table`, `snapshot_at`, `next_at`: each publication, and the one after it; null for the last."""

@@ -10,8 +10,9 @@ from assets.refine.snapshots import TABLE, Register, words
 from schemas.contract import Contract
 from schemas.stages import SNAPSHOT_AT, VALID_FROM, VALID_TO
 
-HIDDEN = r"^[0-9a-f]{32,}$"
-"""A key that is a digest stands in no row as it came."""
+PUBLICATION = [TABLE, SNAPSHOT_AT]
+HIDDEN = r"(^|[^0-9A-Za-z])[0-9a-f]{32,}($|[^0-9A-Za-z])"
+"""A key with a digest in it stands in no row as it came."""
 
 
 def settle(rows: pl.DataFrame, contract: Contract, register: Register) -> Settled:
@@ -22,73 +23,83 @@ def settle(rows: pl.DataFrame, contract: Contract, register: Register) -> Settle
     have it win, and then the one that spoke last: rows of the others are superseded.
     ``rows in == rows out + repeated + superseded``, whatever the order of the rows.
     """
-    key, thing = list(contract.key), [*contract.key, TABLE]
-    values = [c for c in contract.names if c not in contract.key]
-    told = [c for c in values if not contract[c].of_delivery]
-    said, contradicted = _statements(rows, [*thing, SNAPSHOT_AT], values, told)
-    said = said.sort([*thing, SNAPSHOT_AT])
-    is_first = ~pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(1)) for c in thing).fill_null(False)
-    said = said.with_columns(_index=pl.int_range(pl.len(), dtype=pl.Int64), _first=is_first)
-    ends = pl.col("_first").shift(-1, fill_value=True)
-    said = said.with_columns(_then=pl.when(~ends).then(pl.col(SNAPSHOT_AT).shift(-1)))
-    said = said.join(_withdrawn(said, contract, register), on="_index", how="left", maintain_order="left")
+    told = [c for c in contract.names if c not in contract.key and not contract[c].of_delivery]
+    said = _statements(rows, contract, register, told)
+    if register.refused_any:
+        said = said.drop("_gone_at").join(_withdrawn(said, contract, register), on="_index", how="left")
+    said = said.sort("_index")
     differs = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in told) if told else pl.lit(False)
     starts = pl.col("_first") | differs | pl.col("_gone_at").shift(1).is_not_null()
-    said = said.with_columns(_run=starts.fill_null(True).cum_sum())
-    runs = said.group_by("_run", maintain_order=True).agg(
-        pl.col("_versions").sum(), pl.col("_gone_at").last(), pl.col("_then").last(), pl.col(SNAPSHOT_AT).last().alias("_last_at")
+    last = [pl.col("_gone_at", "_then").last(), pl.col(SNAPSHOT_AT).last().alias("_last_at"), pl.col("_versions").sum()]
+    kept = (
+        said.lazy()
+        .with_columns(starts.fill_null(True).cum_sum().alias("_run"))
+        .group_by("_run", maintain_order=True)
+        .agg(pl.col(rows.columns).first(), *last)
+        .with_columns(pl.col(SNAPSHOT_AT).alias(VALID_FROM.name), pl.coalesce("_gone_at", "_then").alias(VALID_TO.name))
+        .collect()
     )
-    kept = said.unique("_run", keep="first", maintain_order=True).drop("_versions", "_gone_at", "_then")
-    kept = kept.join(runs, on="_run", how="left", maintain_order="left").with_columns(
-        pl.col(SNAPSHOT_AT).alias(VALID_FROM.name), pl.coalesce("_gone_at", "_then").alias(VALID_TO.name)
-    )
-    winners = _of_one_table(kept, key)
-    overruled = kept.height - winners.height
+    winners = _of_one_table(kept, list(contract.key))
+    superseded = int((said["_distinct"] - 1).sum()) + kept.height - winners.height
     out = winners.select(*rows.columns, "_versions", VALID_FROM.name, VALID_TO.name)
-    superseded = contradicted + overruled
     return Settled(out, rows.height - out.height - superseded, superseded)
 
 
-def _statements(rows: pl.DataFrame, once: list[str], values: list[str], told: list[str]) -> tuple[pl.DataFrame, int]:
-    """What each publication says of a key, with `_versions`, and how many rows it contradicts."""
-    distinct = pl.struct(told).n_unique() if told else pl.lit(1)
-    counts = rows.group_by(once).agg(pl.len().cast(pl.Int64).alias("_versions"), distinct.alias("_distinct"))
-    latest = rows.sort([*LATEST_LAST, *values]).unique(once, keep="last", maintain_order=True)
-    said = latest.join(counts, on=once, how="left", nulls_equal=True)
-    return said.drop("_distinct"), int((said["_distinct"] - 1).sum())
+def _statements(rows: pl.DataFrame, contract: Contract, register: Register, told: list[str]) -> pl.DataFrame:
+    """What each publication says of a key: the columns of its latest row, in order of key, table and publication, and
+
+    `_versions`, `_distinct`: how many rows it has of the key, and how many that differ; `_index`; `_first`: of its key and table;
+    `_then`: when the same table says the next of it; `_gone_at`: when the next publication of the table comes, if that is before.
+    """
+    thing = [*contract.key, TABLE]
+    values = [c for c in contract.names if c not in contract.key]
+    distinct = pl.struct(told).n_unique().cast(pl.Int64) if told else pl.lit(1, pl.Int64)
+    is_first = ~pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(1)) for c in thing)
+    others = [c for c in rows.columns if c not in (*thing, SNAPSHOT_AT)]
+    next_at = pl.when(pl.col("_then").is_null() | (pl.col("next_at") < pl.col("_then"))).then(pl.col("next_at"))
+    return (
+        rows.lazy()
+        .sort([*LATEST_LAST, *values])
+        .group_by(*thing, SNAPSHOT_AT)
+        .agg(pl.col(others).last(), pl.len().cast(pl.Int64).alias("_versions"), distinct.alias("_distinct"))
+        .sort([*thing, SNAPSHOT_AT])
+        .with_columns(_index=pl.int_range(pl.len(), dtype=pl.Int64), _first=is_first)
+        .with_columns(_then=pl.when(~pl.col("_first").shift(-1, fill_value=True)).then(pl.col(SNAPSHOT_AT).shift(-1)))
+        .join(register.next.lazy(), on=PUBLICATION, how="left")
+        .with_columns(_gone_at=next_at)
+        .drop("next_at")
+        .collect()
+    )
 
 
 def _withdrawn(said: pl.DataFrame, contract: Contract, register: Register) -> pl.DataFrame:
-    """`_index` and `_gone_at` of the statements after which a publication of the same table has the key no more.
+    """`_index` and `_gone_at` of the statements after which a publication of the same table surely has the key no more.
 
     One that refused rows with the key's words may have had it all the same, and withdraws it not; nor does one that was not read
-    whole.
+    whole. Then the publications after it are asked.
     """
-    step = register.next.rename({"next_at": "_probe"})
-    at = said.select("_index", "_then", *contract.key, TABLE, SNAPSHOT_AT).join(step, on=[TABLE, SNAPSHOT_AT])
-    found = []
-    while at.height:
-        at = at.filter(pl.col("_probe").is_not_null() & (pl.col("_then").is_null() | (pl.col("_probe") < pl.col("_then"))))
+    probed, then = pl.col(SNAPSHOT_AT), pl.col("_then")
+    at = said.select("_index", "_then", *contract.key, TABLE, pl.col("_gone_at").alias(SNAPSHOT_AT))
+    found = [at.select("_index", _gone_at=SNAPSHOT_AT).clear()]
+    while True:
+        at = at.filter(probed.is_not_null() & (then.is_null() | (probed < then)))
+        if not at.height:
+            return pl.concat(found)
         doubted = _doubted(at, contract, register)
-        found.append(at.join(doubted, on="_index", how="anti").select("_index", pl.col("_probe").alias("_gone_at")))
-        again = at.join(doubted, on="_index", how="semi").drop(SNAPSHOT_AT).rename({"_probe": SNAPSHOT_AT})
-        at = again.join(step, on=[TABLE, SNAPSHOT_AT]).select(at.columns)
-    none = pl.DataFrame(schema={"_index": pl.Int64, "_gone_at": SNAPSHOT_TYPE})
-    return pl.concat([none, *found])
+        found.append(at.join(doubted, on="_index", how="anti").select("_index", _gone_at=SNAPSHOT_AT))
+        again = at.join(doubted, on="_index", how="semi").join(register.next, on=PUBLICATION)
+        at = again.drop(SNAPSHOT_AT).rename({"next_at": SNAPSHOT_AT})
 
 
 def _doubted(at: pl.DataFrame, contract: Contract, register: Register) -> pl.DataFrame:
-    """`_index` of those that may stand among what the publication at `_probe` refused, or in what was not read of it."""
-    publication = {"left_on": [TABLE, "_probe"], "right_on": [TABLE, SNAPSHOT_AT]}
-    cut = at.join(register.broken, how="semi", **publication)
-    refusing = at.join(register.words, how="semi", **publication)
+    """`_index` of those that may stand among what the publication refused, or in what was not read of it."""
+    cut = at.join(register.broken, on=PUBLICATION, how="semi")
+    refusing = at.join(register.words, on=PUBLICATION, how="semi")
     texts = [pl.col(k) for k in contract.key if contract[k].kind == "string"]
     hidden = pl.any_horizontal(t.str.contains(HIDDEN) for t in texts) if texts else pl.lit(True)
     text = pl.concat_str(texts, separator=" ") if texts else pl.lit("")
-    looked_for = refusing.filter(~hidden).select("_index", TABLE, "_probe", word=words(text).list.unique()).explode("word")
-    missing = looked_for.join(
-        register.words, left_on=[TABLE, "_probe", "word"], right_on=[TABLE, SNAPSHOT_AT, "word"], how="anti"
-    )
+    looked_for = refusing.filter(~hidden).select("_index", *PUBLICATION, word=words(text).list.unique()).explode("word")
+    missing = looked_for.join(register.words, on=[*PUBLICATION, "word"], how="anti")
     named = refusing.filter(~hidden).join(missing, on="_index", how="anti")
     return pl.concat([f.select("_index") for f in (cut, refusing.filter(hidden), named)]).unique()
 
@@ -103,6 +114,3 @@ def _of_one_table(kept: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     best = ranked.sort("_in_force", "_last_at", TABLE, nulls_last=False).unique(key, keep="last", maintain_order=True)
     chosen = kept.filter(several).join(best.select(*key, TABLE), on=[*key, TABLE], how="semi", nulls_equal=True)
     return pl.concat([kept.filter(~several), chosen])
-
-
-SNAPSHOT_TYPE = VALID_FROM.dtype

@@ -33,7 +33,9 @@ def demo(
     from dagster_project import way
     from dagster_project.cli import demo_screen
     from dagster_project.cli.simulate import played
-    from dagster_project.cli.terminal import Bars, print_json
+    from dagster_project.cli.terminal import Bars, print_json, say
+    from pipelines.privacy.keys import throw_away
+    from schemas import registry
     from schemas.city import City
 
     began = time.perf_counter()
@@ -41,6 +43,9 @@ def demo(
     watch = Bars()
     made = played(folder, City("Demo city", "Europe/Berlin"), options.day(START, "--start"), days, events, seed, watch)
     settings = options.opened(made.settings, None)
+    borrowed = throw_away(registry.feed(name) for name in settings.sources)
+    if borrowed and not as_json:
+        say(f"[dim]{', '.join(borrowed)}: not set; this demo makes its pseudonyms with keys that nobody keeps.[/]")
     with watch.task("loading references", 1):
         way.load_references(settings)
     way.land(settings, watch=watch)

@@ -38,7 +38,7 @@ def examine(config: Path | None, lake: str | None) -> list[Finding]:
     except CitylakeError as error:
         return [*found, _fault("settings", error)]
     found.append(_finding("settings", "ok", f"{settings.path}: {settings.city.name}, {settings.city.zone}"))
-    for look in (_disk, _storage, _writable, _half_files, _references, _sources, _books):
+    for look in (_disk, _storage, _writable, _half_files, _references, _keys, _sources, _books):
         try:
             found += look(settings)
         except CitylakeError as error:
@@ -170,6 +170,22 @@ def _references(settings: "Settings") -> Iterator[Finding]:
             f"{uri}: {state if there else 'is not there'}",
             "" if there else "correct [reference] in citylake.toml",
         )
+
+
+def _keys(settings: "Settings") -> Iterator[Finding]:
+    """Keys of the pseudonyms of every feed that has a source; no key is shown."""
+    from pipelines.privacy.keys import key
+    from schemas.privacy import key_name
+    from schemas.registry import feed
+
+    needed = {p: name for name, sources in settings.sources.items() if sources for p in feed(name).purposes}
+    for purpose, name in sorted(needed.items()):
+        try:
+            key(purpose)
+        except CitylakeError as error:
+            yield _finding(f"key of {purpose}", "fault", f"{error.found}; {name} is not landed without it", error.remedy)
+        else:
+            yield _finding(f"key of {purpose}", "ok", f"{key_name(purpose)}, for {name}")
 
 
 def _sources(settings: "Settings") -> Iterator[Finding]:

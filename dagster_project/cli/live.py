@@ -43,7 +43,9 @@ def live(
     from dagster_project.cli.terminal import say
     from dagster_project.live.play import LateSaid, Play, brought_up
     from dagster_project.live.session import Session, asked_to_stop, follow
+    from pipelines.privacy.keys import throw_away
     from pipelines.simulator.live_reckoning import reckon
+    from schemas import registry
 
     cleared(folder)
     say("[dim]A broker and a city are coming up ...[/]")
@@ -58,6 +60,7 @@ def live(
         children.append(broker)
         last_things.callback(broker.stop)
         settings = options.opened(path, None)
+        throw_away(registry.feed(name) for name in settings.sources)
         way.load_references(settings)
         play = Play(plan, seconds, asked.is_set)
         children.append(play)

@@ -112,7 +112,10 @@ def describe(
         "sources": list(found.contract.sources) if found.contract else [],
         **lake_tables.made_of(store, found),
         "columns": [
-            {"name": c.name, "type": c.kind, "unit": c.unit, "nullable": c.nullable, "doc": c.doc, "formula": c.formula}
+            {
+                **{"name": c.name, "type": c.kind, "unit": c.unit, "nullable": c.nullable, "doc": c.doc, "formula": c.formula},
+                "privacy": c.treatment,
+            }
             for c in found.columns
         ],
         "sample": lake_tables.sample(store, found, rows) if rows else [],
@@ -137,7 +140,9 @@ def _print_described(told: dict[str, Any]) -> None:
             **c,
             "null": "yes" if c["nullable"] else "",
             "unit": c["unit"] or "",
-            "doc": c["doc"] + (f" = {c['formula']}" if c["formula"] else ""),
+            "doc": c["doc"]
+            + (f" = {c['formula']}" if c["formula"] else "")
+            + (f" (privacy: {c['privacy']})" if c["privacy"] != "open" else ""),
         }
         for c in told["columns"]
     ]

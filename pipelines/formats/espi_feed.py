@@ -15,8 +15,8 @@ from pipelines.formats.xml_documents import local
 RESOURCES = ("UsagePoint", "MeterReading", "ReadingType")
 OF_READING = ("start", "duration", "value", "quality", "tou")
 """Elements of an IntervalReading that are read, at any depth (timePeriod, ReadingQuality)."""
-OF_TYPE = ("uom", "powerOfTenMultiplier", "flowDirection", "accumulationBehaviour", "commodity", "intervalLength", "defaultQuality",
-           "dataQualifier", "phase", "kind")  # fmt: skip
+OF_TYPE = ("uom", "powerOfTenMultiplier", "flowDirection", "accumulationBehaviour", "commodity", "intervalLength",
+           "defaultQuality", "dataQualifier", "phase")  # fmt: skip
 HOST = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/]*")
 ROOTS = re.compile(r"(?:^|/)((?:RetailCustomer|User|Subscription|Batch/Subscription|UsagePoint|MeterReading|ReadingType)/.*)$")
 

@@ -50,6 +50,7 @@ class Stream:
     ) -> None:
         self.pace, self.desks, self._threads = pace or Pace(), [], []
         for contract, source in sources:
+            keys.demand(contract)
             at = datetime.now(UTC)
             landing = Landing(lake, city, contract, source, limits or Limits(), (), at)
             mine = Desk(contract.name, source.name, kind(source.uri).origin(source.live), on_commit=on_commit)

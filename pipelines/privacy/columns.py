@@ -8,12 +8,10 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.privacy import looks
-from pipelines.privacy.content import FEW_NUMBERS, OPAQUE, Found, find
+from pipelines.privacy.content import Found, find
 from pipelines.privacy.images import holds_bytes
-from schemas.privacy import TEMPLATE_NUMBERS, may_be_template, named
+from schemas.privacy import NAMED_NUMBERS, SHORTEST, TEMPLATE_NUMBERS, may_be_template, named
 
-SHORTEST = 40
-"""No picture is told in fewer characters; shorter texts matter only as JSON."""
 NOTHING = ["", "null", "none", "n/a", "na", "-", "true", "false"]
 
 
@@ -21,7 +19,7 @@ def in_texts(texts: pl.Series, positions: pl.Series, forbids: tuple[str, ...], n
     """Position -> what stands in the text there: of a row, or of one of its fields called `name`."""
     doubtful = texts.str.contains(looks.patterns(forbids))
     if name is not None and may_be_template(name):
-        doubtful |= texts.str.len_bytes() >= OPAQUE
+        doubtful |= texts.str.len_bytes() >= SHORTEST
     at = doubtful.fill_null(False).arg_true()
     out = {}
     for text, position in zip(texts.gather(at), positions.gather(at), strict=True):
@@ -56,7 +54,7 @@ def _in_column(column: pl.Series, name: str, positions: pl.Series, forbids: tupl
         if "biometric" not in forbids:
             return {}
         lists = column.cast(pl.List(inner))
-        enough = FEW_NUMBERS if may_be_template(name) else TEMPLATE_NUMBERS
+        enough = NAMED_NUMBERS if may_be_template(name) else TEMPLATE_NUMBERS
         at = (lists.list.len() >= enough).fill_null(False).arg_true()
         return {positions[i]: Found("biometric", name, lists[i].len()) for i in at}
     if dtype.is_nested():

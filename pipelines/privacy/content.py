@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.privacy.images import holds_image, inner_texts
-from schemas.privacy import FORBIDDEN, TEMPLATE_NUMBERS, may_be_template, named, redacted
+from schemas.privacy import FORBIDDEN, NAMED_NUMBERS, SHORTEST, TEMPLATE_NUMBERS, may_be_template, named, redacted
 
 NESTING = 5
 """How often content may be wrapped in text: JSON in a string, base64 of that, and so on."""
-FEW_NUMBERS, OPAQUE = 16, 64
 SHOWN = 120
 
 _NUMBER = re.compile(r"\s*-?\d[-+0-9.eE]*\s*")
 _NUMBERS = re.compile(rf"\[(?:\s*-?\d[-+0-9.eE]*\s*,){{{TEMPLATE_NUMBERS - 1}}}[-+0-9.eE,\s]*\]?")
 _BLOB = re.compile(r"[A-Za-z0-9+/_=\\-]{64,}")
+_LINES = re.compile(r"[A-Za-z0-9+/_=\\-]{40,}(?:\s+[A-Za-z0-9+/_=\\-]{4,})*")
 # name and value in JSON that is broken, in XML, in forms
 _SAID = re.compile(r"""([^\W\d][\w.:-]*)["'\\]*\s*(?:=|:|>)\s*["'\\]*([^\s"'<>\\{}\[\],][^"'<>\\]*|[{\[])""")
 _REDACTED = re.compile(rf"\[redacted: ({'|'.join(FORBIDDEN)}), \d{{1,12}} characters\]")
@@ -64,7 +64,7 @@ def without(text: str, forbids: tuple[str, ...], known: Found | None = None) -> 
         if parsed is not None:
             cleaned = json.dumps(_cleaned(parsed, None, forbids), ensure_ascii=False)
         else:
-            cleaned = _BLOB.sub(lambda m: _replaced(m[0], forbids), text)
+            cleaned = _LINES.sub(lambda m: _replaced(m[0], forbids), text)
             cleaned = _NUMBERS.sub(lambda m: redacted("biometric", len(m[0])), cleaned) if "biometric" in forbids else cleaned
     except RecursionError:
         cleaned = text
@@ -90,7 +90,7 @@ def _of_text(text: str, name: str | None, forbids: tuple[str, ...], depth: int) 
         yield from _of_value(parsed, name, forbids, depth)
         return
     short = name[:SHOWN] if name else None
-    if "image" in forbids and holds_image(text):
+    if "image" in forbids and len(text) >= SHORTEST and holds_image(text):
         yield Found("image", short, len(text))
     if "biometric" in forbids:
         if _NUMBERS.search(text) or (name and may_be_template(name) and _BLOB.fullmatch(text.strip())):
@@ -116,7 +116,7 @@ def _of_value(parsed: Any, name: str | None, forbids: tuple[str, ...], depth: in
             yield Found(kind, name[:SHOWN] if name else None, _size(value))
         elif isinstance(value, _Members):
             for key, inner in value:
-                if len(key) >= 40 and depth:
+                if len(key) >= SHORTEST and depth:
                     yield from _of_text(key, None, forbids, depth - 1)
                 waiting.append((inner, key))
         elif isinstance(value, list):
@@ -126,7 +126,7 @@ def _of_value(parsed: Any, name: str | None, forbids: tuple[str, ...], depth: in
 
 
 def _may_hold(text: str) -> bool:
-    return len(text) >= 40 or text.lstrip()[:1] in ("{", "[") or text[:5].lower() == "data:"
+    return len(text) >= SHORTEST or text.lstrip()[:1] in ("{", "[")
 
 
 def _of_leaf(value: Any, name: str | None, forbids: tuple[str, ...]) -> str | None:
@@ -137,10 +137,10 @@ def _of_leaf(value: Any, name: str | None, forbids: tuple[str, ...]) -> str | No
         return None
     numbers = value
     if isinstance(value, _Members):  # a typed array of JavaScript is written as {"0": 0.1, "1": 0.2}
-        if len(value) < FEW_NUMBERS or not all(k.isdigit() for k, _ in value):
+        if len(value) < TEMPLATE_NUMBERS or not all(k.isdigit() for k, _ in value):
             return None
         numbers = [v for _, v in value]
-    enough = FEW_NUMBERS if name is not None and may_be_template(name) else TEMPLATE_NUMBERS
+    enough = NAMED_NUMBERS if name is not None and may_be_template(name) else TEMPLATE_NUMBERS
     return "biometric" if len(numbers) >= enough and all(map(_is_number, numbers)) else None
 
 
@@ -172,7 +172,7 @@ def _cleaned(value: Any, name: str | None, forbids: tuple[str, ...]) -> Any:
     if kind is not None:
         return redacted(kind, _size(value))
     if isinstance(value, _Members):
-        keys = [k if len(k) < 40 else _replaced(k, forbids) for k, _ in value]
+        keys = [k if len(k) < SHORTEST else _replaced(k, forbids) for k, _ in value]
         return {shown: _cleaned(v, k, forbids) for shown, (k, v) in zip(keys, value, strict=True)}
     if isinstance(value, list):
         return [_cleaned(v, name, forbids) for v in value]

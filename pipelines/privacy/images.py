@@ -16,9 +16,9 @@ BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"
 HEADERS_OF_BMP = {12, 16, 40, 52, 56, 64, 108, 124}
 
 DATA_URI = re.compile(r"data:image/", re.I)
-RUN = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
-HEX = re.compile(r"[0-9A-Fa-f]{40,}")
-SPACED = re.compile(r"(?:(?:\\+x|0x)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){20,}")
+RUN = re.compile(r"[A-Za-z0-9+/_-]{62,}={0,2}")
+HEX = re.compile(r"[0-9A-Fa-f]{64,}")
+SPACED = re.compile(r"(?:(?:\\+x|0x)?[0-9A-Fa-f]{2}[ :,;-]{0,2}){16,}")
 PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2}|[\w.~+/-]){40,}")
 # where a picture can begin within base64; short beginnings only where the run does
 _WITHIN = re.compile(r"/9j/|iVBORw0KGgo|R0lGOD[dl]h|UklGR.{6}XRUJQ|AAAA..Z0eX|AAAADGpQ|AAAADEpY")

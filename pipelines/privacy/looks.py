@@ -33,13 +33,10 @@ TEMPLATES = (
 )
 _KEY = r"""[^"'<>:=]{0,40}["'\\]*\s*[:=>]"""
 NAMES = {
-    "biometric": (
-        r"(?i)(?:biometr|minutiae|(?:face|facial|iris|palm|voice|gait|vein|finger)[\s_.-]{0,2}"
-        r"(?:template|embedding|descriptor|vector|print|feature|encoding|code|signature))" + _KEY,
-    ),
+    "biometric": (r"(?i)(?:biometr|template)" + _KEY,),
     "plate": (
-        r"(?i)(?:plate|kennzeichen|nummernschild|plaka|matr(?:i|í|\\{1,9}u00ed)cula|targa|kenteken|immatriculation|nummerplade"
-        r"|registreringsskylt|\blpn|_lpn|\bvrm|_vrm|rendszam)" + _KEY,
+        r"(?i)(?:plate|kennzeichen|nummernschild|plaka|matr(?:i|í|\\{1,9}u00ed)cula|targa|kenteken|immatriculation|nummerplade)"
+        + _KEY,
     ),
 }
 # a name written as escapes is none that a look would find
@@ -48,7 +45,7 @@ RAW = (b"\xff\xd8\xff[\xc0-\xfe]", b"\x89PNG\r\n")
 """Pictures as they are, where bytes should be text."""
 
 # what must stand in a buffer for a name of the list above to be there, few enough to be looked for at memory's speed
-NEEDLES = ("plate", "zeichen", "nummer", "plaka", "cula", "biometr", "targa", '"63":')
+NEEDLES = ("plate", "kennz", "nummer", "plaka", "cula", "biometr", "targa", "kenteken", '"63":', '"63\\\\":')
 
 
 def patterns(forbids: tuple[str, ...]) -> str:

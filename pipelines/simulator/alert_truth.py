@@ -5,6 +5,7 @@ Computed from what happened, never from the wire. The limits are the packaged on
 
 from importlib.resources import files
 
+import numpy as np
 import polars as pl
 
 from pipelines.simulator.households import INTERVAL_S, feeders
@@ -98,3 +99,78 @@ def call_waiting(units: pl.DataFrame) -> pl.DataFrame:
     due = pl.col("received_at") + pl.col("priority").replace_strict(by_priority, return_dtype=pl.Int64)
     rows = calls.with_columns(start_s=due).filter(pl.col("end_s").is_null() | (pl.col("end_s") > pl.col("start_s")))
     return _told(rows.rename({"incident_id": "place_id"}), "call_waiting")
+
+
+def of_cameras(seen: pl.DataFrame, cameras: pl.DataFrame) -> pl.DataFrame:
+    """What cameras see on a day that is an alert: single events, and crowds.
+
+    Args:
+        seen: as `cameras.concluded` gives it.
+    """
+    rows = seen.with_columns(place_id=cameras["camera_id"].gather(seen["camera"]), area=cameras["area_m2"].gather(seen["camera"]))
+    return pl.concat([*(_news(rows, kind) for kind in EVENTS), crowd_dangerous(rows)])
+
+
+EVENTS = ("person_down", "intrusion", "wrong_way")
+COOL_DOWN_S = 300
+"""Seconds within which further events before a camera belong to the same alert."""
+
+
+def _news(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Events of a kind, as long as each is news; those that follow soon are one."""
+    limit = limits()
+    end = pl.col("captured_at") + pl.col("latency_s") + int(limit["camera_alert_news_s"])
+    sure = rows.filter(pl.col("kind") == kind, pl.col("confidence") >= limit["camera_min_confidence"])
+    events = sure.sort("place_id", "captured_at").with_columns(end_s=end)
+    apart = (pl.col("captured_at") > pl.col("end_s").shift() + COOL_DOWN_S).over("place_id").fill_null(True)
+    runs = events.with_columns(run=apart.cum_sum().over("place_id")).group_by("place_id", "run", maintain_order=True)
+    return _told(runs.agg(start_s=pl.col("captured_at").min(), end_s=pl.col("end_s").max()), kind)
+
+
+def crowd_dangerous(rows: pl.DataFrame) -> pl.DataFrame:
+    """Counts in a row that are too dense, from the second on, until the next that is not.
+
+    Args:
+        rows: kind, place_id, captured_at (epoch seconds), people_count, area, confidence.
+    """
+    limit = limits()
+    counts = rows.filter(pl.col("kind") == "crowd_count", pl.col("confidence") >= limit["camera_min_confidence"])
+    dense = pl.col("people_count") / pl.col("area") >= limit["crowd_dangerous_min_per_m2"]
+    counts = counts.sort("place_id", "captured_at").with_columns(
+        is_dense=dense, run=(dense != dense.shift().over("place_id")).fill_null(True).cum_sum().over("place_id"),
+        next_s=pl.col("captured_at").shift(-1).over("place_id"),
+    )  # fmt: skip
+    least = int(limit["crowd_dangerous_min_counts"])
+    runs = counts.filter("is_dense").group_by("place_id", "run", maintain_order=True)
+    found = runs.agg(
+        pl.len(), start_s=pl.col("captured_at").sort().get(least - 1, null_on_oob=True), end_s=pl.col("next_s").last()
+    )
+    return _told(found.filter(pl.col("len") >= least), "crowd_dangerous")
+
+
+def lamp_outage(states: pl.DataFrame, lamps: pl.DataFrame, dark: np.ndarray) -> pl.DataFrame:
+    """Lamps that are out after dark, from when they are longer than the limit, until they burn again or the dark is over.
+
+    Args:
+        states: as `lamps.Lamps.day` gives them.
+        dark: stretches of the day, as `sky.below` gives them.
+    """
+    limit = int(limits()["lamp_alert_min_s"])
+    is_out = ~pl.col("is_burning") | (pl.col("status") != "ok")
+    rows = states.sort("lamp", "at").with_columns(
+        is_out=is_out, run=(is_out != is_out.shift().over("lamp")).fill_null(True).cum_sum().over("lamp")
+    )
+    runs = rows.filter("is_out").group_by("lamp", "run", maintain_order=True).agg(
+        from_s=pl.col("at").min(), until_s=(pl.col("at") + pl.col("told_s")).max()
+    )  # fmt: skip
+    nights = [
+        runs.select(
+            "lamp",
+            start_s=pl.max_horizontal("from_s", pl.lit(int(a))) + limit,
+            end_s=pl.min_horizontal("until_s", pl.lit(int(b))),
+        )
+        for a, b in dark
+    ]
+    empty = pl.DataFrame(schema={"lamp": pl.Int64, "start_s": pl.Int64, "end_s": pl.Int64})
+    found = pl.concat([empty, *nights], how="vertical_relaxed").filter(pl.col("end_s") > pl.col("start_s"))
+    return _told(found.with_columns(place_id=lamps["lamp_id"].gather(found["lamp"])), "lamp_outage")

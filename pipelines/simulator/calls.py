@@ -20,6 +20,10 @@ BY_HOUR = np.array(
      1.28, 1.25, 1.25, 1.3, 1.35, 1.42, 1.38, 1.25, 1.12, 1.0, 0.88, 0.74]
 )  # fmt: skip
 
+_NONE = pl.DataFrame(
+    schema={"call_at": pl.Int64, "is_urgent": pl.Boolean, "lat": pl.Float64, "lon": pl.Float64, "crash_id": pl.String}
+)
+
 
 def responding(
     rng: np.random.Generator, city: City, start: int, end: int, rows: float, crashes: pl.DataFrame | None = None
@@ -34,29 +38,21 @@ def responding(
     hours = np.arange(start, end, 3600)
     local = pl.from_epoch(pl.Series(hours), "s").dt.replace_time_zone("UTC").dt.convert_time_zone(city.zone)
     weight = BY_HOUR[local.dt.hour().to_numpy()] * np.where(local.dt.weekday()[0] > 5, 0.92, 1.03)
-    n = max(3, rng.poisson(rows / 1.55))
-    received = np.sort(rng.choice(hours, n, p=weight / weight.sum()) + rng.integers(0, 3600, n))
+    usual = max(3, rng.poisson(rows / 1.55))
+    received = np.sort(rng.choice(hours, usual, p=weight / weight.sum()) + rng.integers(0, 3600, usual))
     received = np.minimum(received, end - 1)
-    priority = rng.choice(3, n, p=[0.34, 0.4, 0.26])
-    district = rng.choice(len(DISTRICTS), n, p=[0.12, 0.26, 0.18, 0.16, 0.15, 0.13])
-    lat, lon = districts.somewhere(rng, district)
-    call_type = rng.choice(4, n, p=[0.7, 0.1, 0.15, 0.05])
-    crash_id = pl.Series([None] * n, dtype=pl.String)
-    if crashes is not None:
-        called = crashes.filter(pl.col("call_at") < end)
-        n += called.height
-        received = np.concatenate([received, called["call_at"].to_numpy()])
-        priority = np.concatenate([priority, np.where(called["is_urgent"].to_numpy(), 0, 1)])
-        lat, lon = (np.concatenate([mine, called[c].to_numpy()]) for mine, c in ((lat, "lat"), (lon, "lon")))
-        district = np.concatenate([district, districts.district_of(called["lat"].to_numpy(), called["lon"].to_numpy())])
-        call_type = np.concatenate([call_type, np.full(called.height, TYPES.index("traffic_crash"))])
-        crash_id = pl.concat([crash_id, called["crash_id"]])
+    priority = rng.choice(3, usual, p=[0.34, 0.4, 0.26])
+    called = _NONE if crashes is None else crashes.filter(pl.col("call_at") < end)
+    n = usual + called.height
+    received = np.concatenate([received, called["call_at"].to_numpy()])
+    priority = np.concatenate([priority, np.where(called["is_urgent"].to_numpy(), 0, 1)])
     phase = {
         k: np.maximum(1, np.round(np.array(m)[priority] * rng.lognormal(0, SPREAD[k], n))).astype(np.int64)
         for k, m in MEDIAN_S.items()
     }
     # now and then every unit is out, and a call waits
     phase["processing"] += np.where(rng.random(n) < 0.03, rng.integers(300, 1500, n), 0)
+    district = rng.choice(len(DISTRICTS), usual, p=[0.12, 0.26, 0.18, 0.16, 0.15, 0.13])
     none = rng.random(n) < 0.01
     units = np.where(none, 1, rng.choice([1, 2, 3], n, p=[0.57, 0.31, 0.12]))
     incident = np.repeat(np.arange(n), units)
@@ -67,8 +63,16 @@ def responding(
     en_route = dispatched + phase["turnout"][incident]
     on_scene = en_route + phase["travel"][incident] + behind
     cleared = on_scene + rng.integers(600, 4200, len(incident))
-    number = pl.Series(start // 86400 * 100_000 + incident).cast(pl.String)
+    lat, lon = districts.somewhere(rng, district)
     unit = rng.integers(1, 25, len(incident)) + 30 * order
+    call_type = rng.choice(4, usual, p=[0.7, 0.1, 0.15, 0.05])
+    # the place and the type of those about crashes are the crashes'
+    where = called["lat"].to_numpy(), called["lon"].to_numpy()
+    lat, lon = (np.concatenate(both) for both in zip((lat, lon), where, strict=True))
+    district = np.concatenate([district, districts.district_of(*where)])
+    call_type = np.concatenate([call_type, np.full(called.height, TYPES.index("traffic_crash"))])
+    crash_id = pl.concat([pl.Series([None] * usual, dtype=pl.String), called["crash_id"]])
+    number = pl.Series(start // 86400 * 100_000 + incident).cast(pl.String)
     return pl.DataFrame(
         {
             "incident_id": pl.select(pl.concat_str(pl.lit("I"), number)).to_series(),

@@ -15,18 +15,22 @@ from pipelines.simulator import (
     air,
     air_quality,
     air_truth,
+    alert_truth,
     camera_events,
     camera_truth,
     cameras,
     crash_snapshots,
+    crash_truth,
     crashes,
     districts,
     eservice_transactions,
+    knowing_truth,
     lamps,
     lighting_truth,
     service_register,
     service_requests,
     services_truth,
+    sky,
     streetlights,
     transactions,
 )
@@ -43,7 +47,11 @@ EVENTS_PER_REQUEST, EVENTS_PER_STATION, EVENTS_PER_TRANSACTION = 1500, 40_000, 1
 
 
 class Civic:
-    """The rest of the city's life over several days."""
+    """The rest of the city's life over several days.
+
+    Attributes:
+        raised: the alerts that a right lake raises over what happened on the last day.
+    """
 
     def __init__(self, city: City, sensors: pl.DataFrame, rates: FaultRates, events: float, seed: int, until: int) -> None:
         """Lay out as much of each as fits a city with so many events a day; the last one ends at `until`, epoch seconds."""
@@ -56,7 +64,10 @@ class Civic:
         self._register, self._polls = service_register.Register(city), service_requests.Polls(rates)
         self._requests_a_day = float(np.clip(events / EVENTS_PER_REQUEST, 12, 600))
         self._transactions_a_day, self._until = float(np.clip(events / EVENTS_PER_TRANSACTION, 60, 6000)), until
+        self.raised: list[pl.DataFrame] = []
         self._days: list[tuple[date, int, int]] = []
+        self._crashed: list[pl.DataFrame] = []
+        self._nights: list[pl.DataFrame] = []
         self._submitted: list[pl.DataFrame] = []
         self._changes: list[pl.DataFrame] = []
         self._happened = pl.DataFrame()
@@ -109,7 +120,9 @@ class Civic:
             traffic: what passed the detectors.
             units: the truth of the day's calls, as `emergency_calls.desks` gives it.
         """
+        self._days.append((datetime.fromtimestamp(start + 12 * HOUR_S, UTC).date(), start, end))
         table = self._table.publish(self._rng(33, number), self._happened, number, end)
+        self._crashed.append(table.truth.with_columns(event_date=self._days[-1][0]))
         yield Posted("crashes", "crash_table", table, lambda _: {})
         yield from self._light_day(self._rng(37, number), start, end, table.truth)
         yield from self._request_day(number, start, end)
@@ -119,11 +132,13 @@ class Civic:
 
     def _light_day(self, rng: np.random.Generator, start: int, end: int, crashed: pl.DataFrame) -> Iterator[Posted]:
         laid, states = self.lamps.laid, self.lamps.day(rng, start, end)
+        self.raised = [alert_truth.lamp_outage(states, laid, sky.below(sky.DARK_DEG, start, end))]
         boxes = streetlights.day(rng, laid, states, start, end, self.rates)
         told = pl.concat([s.truth.select(*states.columns, "is_destroyed") for s in boxes.values()])
         daily = lighting_truth.by_lamp(told, laid, start, end)
         dark = lighting_truth.crashes_in_the_dark(crashed, told, daily, laid, start, end)
-        tables = [{"streetlight_daily": daily, "lamp_outage_crashes": dark}, {}]
+        self._nights.append(daily.select("lamp", "lamps_out", "said_s", "damaged_n").with_columns(event_date=self._days[-1][0]))
+        tables = [{"streetlight_daily": daily.drop("lamp", "said_s"), "lamp_outage_crashes": dark}, {}]
         for (box, sent), of in zip(boxes.items(), tables, strict=True):
             yield Posted("streetlights", box, sent, partial(_same, of))
 
@@ -134,6 +149,7 @@ class Civic:
 
     def _camera_day(self, rng: np.random.Generator, start: int, end: int, units: pl.DataFrame) -> Posted:
         seen = cameras.concluded(rng, self.city, self.cameras, self._happened, start, end)
+        self.raised.append(alert_truth.of_cameras(seen, self.cameras))
         sent = camera_events.day(rng, self.cameras, seen, start, self.rates)
         spoilt = set(units.filter("is_destroyed")["incident_id"])
         chains = camera_truth.chains(sent.truth, self.cameras, units, spoilt)
@@ -151,7 +167,6 @@ class Civic:
             yield Posted("eservice_transactions", box, sent, lambda _: {})
 
     def _request_day(self, number: int, start: int, end: int) -> Iterator[Posted]:
-        self._days.append((datetime.fromtimestamp(start + 12 * HOUR_S, UTC).date(), start, end))
         began = self.lamps.outages.filter(pl.col("from_s").is_between(start, end - 1))
         rng = self._rng(38, number)
         self._register.day(rng, start, end, self._requests_a_day, self._happened, began, self.lamps.laid)
@@ -175,12 +190,14 @@ class Civic:
         versions = pl.concat([v.select(*REQUEST, "is_destroyed") for v in (own, *self._changes)]).sort("request", "updated_at")
         dates = [d for d, *_ in self._days]
         return {
+            "crash_severity": crash_truth.severities(pl.concat(self._crashed)),
+            "who_knew_first": knowing_truth.outages(pl.concat(self._nights), versions, self.lamps.laid, self._days),
             "service_requests_daily": services_truth.requests(versions, self._days),
             "eservices_daily": services_truth.transactions(pl.concat(self._submitted), self.city.zone, dates),
         }
 
 
-REQUEST = ("request", "service", "district", "requested_at", "updated_at", "status")
+REQUEST = ("request", "service", "district", "requested_at", "updated_at", "status", "lat", "lon")
 
 
 def _same(tables: dict[str, pl.DataFrame], _: pl.DataFrame) -> dict[str, pl.DataFrame]:

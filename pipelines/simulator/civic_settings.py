@@ -37,17 +37,7 @@ format = "csv"
 
 [feeds.service_requests.sources.register]
 uri = "inbox/service_requests/*.zip"
-format = "json"
-
-[feeds.service_requests.sources.register.columns]
-request_id = "service_request_id"
-updated_at = "updated_datetime"
-service_code = "service_code"
-status = "status"
-requested_at = "requested_datetime"
-expected_at = "expected_datetime"
-lat = "lat"
-lon = "long"
+format = "open311"
 
 [feeds.service_requests.sources.changes]
 uri = "inbox/service_requests/*.csv"

@@ -74,7 +74,7 @@ class Lamps:
         begin = which[:, 0] + (rng.random(n) * 0.6 * (which[:, 1] - which[:, 0])).astype(np.int64)
         # the sun rules; who repairs it comes by day
         until = begin - (begin - start) % 86_400 + rng.integers(1, 4, n) * 86_400 + rng.integers(9, 16, n) * 3600
-        quiet = rng.random(n) < QUIET_SHARE
+        quiet = (rng.random(n) < QUIET_SHARE) & (np.arange(n) > 0)
         said = np.where(quiet, begin + rng.integers(10, 40, n) * 3600, begin)
         new = pl.DataFrame(
             {

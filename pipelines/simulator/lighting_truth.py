@@ -19,6 +19,9 @@ def by_lamp(states: pl.DataFrame, lamps: pl.DataFrame, start: int, end: int) -> 
     Args:
         states: rows of `lamps.Lamps.day`, with `is_destroyed`.
         lamps: as `lamps.lay_out` gives them.
+
+    Returns:
+        Besides the metric's columns lamp (row), said_s (when it first said so, null: it was not out).
     """
     limit = limits()
     rows = _under_the_sky(states.sort("lamp", "at"), lamps, start, end)
@@ -49,7 +52,7 @@ def by_lamp(states: pl.DataFrame, lamps: pl.DataFrame, start: int, end: int) -> 
         rated_kwh=rated,
         availability_share=1 - pl.col("outage_s") / HOUR_S / pl.col("should_burn_h"),
         dimming_saving_share=1 - pl.col("energy_kwh") / rated,
-    ).drop("lamp", "outage_s")
+    ).drop("outage_s")
 
 
 def _under_the_sky(rows: pl.DataFrame, lamps: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
@@ -78,7 +81,7 @@ def _outages(rows: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
     )  # fmt: skip
     long = pl.col("dark_s") >= limits()["lamp_outage_min_s"]
     kept = runs.filter(long | (pl.col("first") == start) | (pl.col("last") == end))
-    return kept.group_by("lamp").agg(outage_s=pl.col("dark_s").sum())
+    return kept.group_by("lamp").agg(outage_s=pl.col("dark_s").sum(), said_s=pl.col("first").min())
 
 
 def crashes_in_the_dark(

@@ -15,7 +15,7 @@ from pipelines.simulator.service_register import SERVICES
 from pipelines.simulator.wording import CSV_FAULTS, THIRTY_YEARS_S, Wording, worded
 from schemas import registry
 
-KINDS = ("missing_value", "unreadable_number", "future", "new_field", "null_island", "out_of_order")
+KINDS = ("missing_value", "unreadable_number", "future", "new_field", "out_of_order")
 POLL_S, SHOWN_S = 7200, 28_800
 
 
@@ -120,10 +120,7 @@ def _request() -> pl.Expr:
     updated = pl.col("updated_at") + pl.when(on("future")).then(THIRTY_YEARS_S).when(on("out_of_order")).then(
         pl.col("requested_at") - pl.col("updated_at") - 3600
     ).otherwise(0)  # fmt: skip
-    lat = pl.when(on("unreadable_number")).then(pl.lit('"n/a"')).when(on("null_island")).then(pl.lit("0.0")).otherwise(
-        pl.col("lat").cast(pl.String)
-    )  # fmt: skip
-    lon = pl.when(on("null_island")).then(pl.lit("0.0")).otherwise(pl.col("lon").cast(pl.String))
+    lat = pl.when(on("unreadable_number")).then(pl.lit('"n/a"')).otherwise(pl.col("lat").cast(pl.String))
     moment = {
         "requested": stamped("requested_at"),
         "updated": pl.from_epoch(updated, "s").dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -137,7 +134,7 @@ def _request() -> pl.Expr:
         pl.lit('","agency_responsible":null,"requested_datetime":"'), moment["requested"],
         pl.lit('","updated_datetime":"'), moment["updated"],
         pl.lit('","expected_datetime":'), expected,
-        pl.lit(',"lat":'), lat, pl.lit(',"long":'), lon,
+        pl.lit(',"lat":'), lat, pl.lit(',"long":'), pl.col("lon").cast(pl.String),
         pl.when(on("new_field")).then(pl.lit(',"token":{"kind":"none"}')).otherwise(pl.lit("")), pl.lit("}"),
     )  # fmt: skip
 

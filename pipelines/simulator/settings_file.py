@@ -3,7 +3,9 @@
 How settings are read is not said here.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 
@@ -53,23 +55,35 @@ format = "parquet"
 {more_sources}"""
 
 
+PARTS = (mobility_settings, civic_settings)
+
+
 def write_settings(
-    folder: Path, city: City, sensors: pl.DataFrame, meters: pl.DataFrame, rest: dict[str, pl.DataFrame] | None = None
+    folder: Path,
+    city: City,
+    sensors: pl.DataFrame,
+    meters: pl.DataFrame,
+    rest: dict[str, pl.DataFrame] | None = None,
+    parts: Sequence[ModuleType] = PARTS,
 ) -> Path:
     """Write citylake.toml and reference/*.csv under folder; give the settings' path.
 
     Args:
         rest: reference tables of all other feeds; without them the city has none of these feeds.
+        parts: modules that say these feeds' `SOURCES` and `REFERENCE`.
     """
     (folder / "reference").mkdir(parents=True, exist_ok=True)
     tables = {"sensors": sensors, "meters": meters, "feeders": feeders(meters)} | (rest or {})
     for name, table in tables.items():
         write_reference(folder / "reference", name, table)
     path = folder / "citylake.toml"
-    more = {"more_reference": "", "more_sources": ""}
-    if rest:
-        more["more_reference"] = mobility_settings.REFERENCE + civic_settings.REFERENCE
-        more["more_sources"] = (mobility_settings.SOURCES + civic_settings.SOURCES).format(zone=city.zone)
-    text = TOML.format(name=city.name, zone=city.zone, resolution=city.h3_resolution, **more)
+    said = parts if rest else ()
+    text = TOML.format(
+        name=city.name,
+        zone=city.zone,
+        resolution=city.h3_resolution,
+        more_reference="".join(p.REFERENCE for p in said),
+        more_sources="".join(p.SOURCES for p in said).format(zone=city.zone),
+    )
     path.write_text(text, encoding="utf-8")
     return path

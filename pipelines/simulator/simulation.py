@@ -164,6 +164,7 @@ def simulate(
         units = pl.concat(s.truth for s in called.values())
         for more in chain(rest.day(number, begin, end, sent.truth), life.day(number, begin, end, sent.truth, units)):
             post.take(more.feed, more.box, more.sent, day, more.tables)
+        post.raise_alerts(day, pl.concat(life.raised))
         sent = meter_readings.day(rng, city, meters, begin, end, rates, overloaded)
         post.take("meter_readings", "meter_readings", sent, day, partial(truth.energy, meters=meters, start=begin, end=end))
         post.raise_alerts(day, alert_truth.of_energy(sent.truth, meters, end))

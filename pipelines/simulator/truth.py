@@ -136,7 +136,7 @@ def response(truth: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def incidents(truth: pl.DataFrame) -> pl.DataFrame:
-    """A row for each incident, of the unit that arrived first, with its phases; `is_spoilt` where a fault destroyed a row of it."""
+    """A row for each incident: its phases by the unit that arrived first; `is_spoilt` where a fault destroyed a row of it."""
     spoilt = pl.col("is_destroyed") & ~pl.col("is_place_wrong")
     return (
         truth.with_columns(is_spoilt=spoilt.any().over("incident_id"))

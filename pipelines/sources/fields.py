@@ -114,6 +114,10 @@ def _agree(where: str, column: Column, field: Field) -> None:
         raise SettingsError(f"{where} unit_from", f"a unit for a {column.kind} without one", "leave it out")
     if field.after and (column.kind != "instant" or field.constant is not None):
         raise SettingsError(f"{where} after", f"a {column.kind} that follows an instant", "it is for incoming times of day")
+    if field.after and field.format in EPOCHS:
+        raise SettingsError(
+            f"{where} after", f"{field.format} tells the day", "leave it out, or give the format of the time of day"
+        )
     if field.hash and column.kind != "string":
         raise SettingsError(f"{where} hash", f"a hash of a {column.kind}", "only texts are hashed")
     if column.allowed:

@@ -59,8 +59,8 @@ ESPI_QUALITY = {
 def _counter(*times: str) -> dict[str, Any]:
     """The energy that an entity of Smart Data Models counted since metering began, at the first of these times that it tells.
 
-    What it counted of energy fed in is one more block of the same source: `reading_kwh = "totalActiveEnergyExport"`, with a
-    constant direction and register.
+    What it counted of energy fed in needs a source of its own, with `reading_kwh = "totalActiveEnergyExport"` and a constant
+    direction and register: a row has one counter, and a file is landed once.
     """
     total = "totalActiveEnergyImport"
     return {
@@ -120,6 +120,7 @@ CONTRACT = Contract(
     interval="interval_s",
     stamped="end",
     row_rules=(
+        RowRule("energy_has_interval", "energy_kwh IS NULL OR interval_s > 0", "energy passes over an interval"),
         RowRule(
             "possible_power",
             "energy_kwh * 3600 <= interval_s * 50000.0",
@@ -130,7 +131,6 @@ CONTRACT = Contract(
             "energy_kwh IS NOT NULL OR reading_kwh IS NOT NULL OR quality = 'missing'",
             "a reading gives the energy of its interval or the state of its counter, or says that it is missing",
         ),
-        RowRule("energy_has_interval", "energy_kwh IS NULL OR interval_s > 0", "energy passes over an interval"),
     ),
     described=Described(
         "meters",
@@ -168,7 +168,10 @@ CONTRACT = Contract(
                 "energy_kwh": {"from": "value.delta", "unit_from": "uom"},
                 "reading_kwh": {"from": "value.cumulative", "unit_from": "uom"},
                 "quality": {"from": "quality", "values": ESPI_QUALITY},
-                "direction": {"from": "flowDirection", "values": {"0": "delivered", "1": "delivered", "4": "delivered", "19": "received"}},
+                "direction": {
+                    "from": "flowDirection",
+                    "values": {"0": "delivered", "1": "delivered", "4": "delivered", "19": "received"},
+                },
             },
         },
         "ngsi/ACMeasurement": {"columns": _counter("dateObserved.end", "dateObserved", "timestamp", "TimeInstant")},

@@ -13,10 +13,10 @@ CONTRACT = Contract(
     period="month",
     doc=(
         "Crashes of one district in one month, as the latest publication has them; every district of reference/districts has a "
-        "row, and any other that has a crash. Where a crash tells no severity its counts do: K where somebody was killed, none where "
-        "nobody was killed or injured; where people were injured nobody knows how badly, and it is an injury of its own kind. Weights "
-        "are the thresholds named crash_epdo_weight_<severity>, by default those of the Highway Safety Manual; a crash of unknown "
-        "severity weighs nothing and lowers health_share. Months add up to years."
+        "row, and any other that has a crash. Where a crash tells no severity its counts do: K where somebody was killed, none "
+        "where nobody was killed or injured; where people were injured nobody knows how badly, and it is an injury of its own "
+        "kind. Weights are the thresholds named crash_epdo_weight_<severity>, by default those of the Highway Safety Manual; a "
+        "crash of unknown severity weighs nothing and lowers health_share. Months add up to years."
     ),
     columns=(
         Column("district", "string", "district", nullable=False, pattern=IDENTIFIER),

@@ -39,7 +39,7 @@ CONTRACT = Contract(
             unit="share",
             minimum=0,
             maximum=1.0001,
-            formula="max(largest meter's energy / energy_kwh, highest_meter_share of the half hours at the peak and up to base_load_kw)",
+            formula="max(largest meter's energy / energy_kwh, highest_meter_share of the half hours at the peak and base load)",
         ),
         Column("hours", "float", "hours in the local day", unit="h", nullable=False, minimum=22, maximum=26),
         total("energy_kwh", "energy, measured and estimated", "kWh", "sum(energy_kwh of the half hours)"),

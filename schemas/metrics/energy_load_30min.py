@@ -11,15 +11,15 @@ CONTRACT = Contract(
     domain="energy",
     version=2,
     doc=(
-        "One class of meters of one district in one half hour. A reading that covers several half hours is "
-        "spread over them in proportion to time; one of quality missing is none. Of counters, differences of successive states are "
-        "taken: over a rollover and an exchange where reference/meters knows enough of it, from 0 after a reset (estimated, as at "
-        "least that much passed). Gaps are estimated once a later reading, of the next day at the latest, has closed them: up to two "
-        "hours on a straight line between the readings around them, longer ones as on like days, the mean of the valid readings at "
-        "the same weekday and time of the four weeks before; where a counter ran on, its known difference is spread evenly. What "
-        "cannot be estimated stays unknown, and coverage tells; coverage counts what was measured alone, and loads need it. Meters "
-        "expected are those that reported on that day. Registers of a meter are added up, but where it has a register total only "
-        "that counts."
+        "One class of meters of one district in one half hour. A reading that covers several half hours is spread over "
+        "them in proportion to time; one of quality missing is none. Of counters, differences of successive states are "
+        "taken: over a rollover and an exchange where reference/meters knows enough of it, from 0 after a reset "
+        "(estimated, as at least that much passed). Gaps are estimated once a later reading, of the next day at the "
+        "latest, has closed them: up to two hours on a straight line between the readings around them, longer ones as on "
+        "like days, the mean of the valid readings at the same weekday and time of the four weeks before; where a counter "
+        "ran on, its known difference is spread evenly. What cannot be estimated stays unknown, and coverage tells: it "
+        "counts what was measured alone, and loads need it. Meters expected are those that reported on that day. "
+        "Registers of a meter are added up, but where it has a register total only that counts."
     ),
     columns=(
         Column("meter_class", "string", "class of customer, from reference/meters", nullable=False, pattern=IDENTIFIER),

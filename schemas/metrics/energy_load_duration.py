@@ -13,8 +13,9 @@ CONTRACT = Contract(
     period="month",
     doc=(
         "One point of the load duration curve of one class of meters of one district in one month: the load that the half hours "
-        "exceed for a share of the time, at 0 (the peak), 1, 5, 10, 20 to 90, 95, 99 and 100 % (the least load). Of half hours that "
-        "carry a load; where they are too few of the month, the curve is empty. Half hours of a month that is not over are missing."
+        "exceed for a share of the time, at 0 (the peak), 1, 5, 10, 20 to 90, 95, 99 and 100 % (the least load). Of half hours "
+        "that carry a load; where they are too few of the month, the curve is empty. Half hours of a month that is not over are "
+        "missing."
     ),
     columns=(
         Column("meter_class", "string", "class of customer, from reference/meters", nullable=False, pattern=IDENTIFIER),

@@ -1,4 +1,4 @@
-"""Crashes after dark near street lights that were out, and the hours of lamps in and out of order they are to be compared with."""
+"""Crashes after dark near street lights that were out, and the hours of lamps, in order and out, to compare them by."""
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
@@ -11,12 +11,12 @@ CONTRACT = Contract(
     domain="safety",
     version=1,
     doc=(
-        "One district on one local day. A crash is after dark where the sun stood under sun_dark_max_deg at its place, and near an "
-        "outage where a lamp at most lamp_crash_near_m away was out at that instant (views.lamp_outages). Crashes are those of the "
-        "latest publication. A crash counts once in its own district; for the rates, each pair of a crash and a lamp near it counts "
-        "in the lamp's district, as do the lamp's hours. Rates of one day say little: sum pairs and hours over months and divide. "
-        "n is crashes at any hour; coverage is the share of the lamps' dark hours in which it is known whether they are out. A row "
-        "for every district that has lamps on days on which any lamp reported, or a crash."
+        "One district on one local day. A crash is after dark where the sun stood under sun_dark_max_deg at its place, and near "
+        "an outage where a lamp at most lamp_crash_near_m away was out at that instant (views.lamp_outages). Crashes are of "
+        "the latest publication. A crash counts once in its own district; for the rates, each pair of a crash and a lamp near it "
+        "counts in the lamp's district, as do the lamp's hours. Rates of one day say little: sum pairs and hours over months and "
+        "divide. n is crashes at any hour; coverage is the share of the lamps' dark hours in which it is known whether they are "
+        "out. A row for every district that has lamps on days on which any lamp reported, or a crash."
     ),
     columns=(
         Column("district", "string", "district", nullable=False, pattern=IDENTIFIER),
@@ -62,6 +62,6 @@ CONTRACT = Contract(
     ),
     sources=(
         "US Naval Observatory, Rise, Set and Twilight Definitions (2004)",
-        "Rothman, Greenland and Lash, Modern Epidemiology, 3rd edition (2008), chapter 3, Measures of Occurrence: rates over time at risk",
+        "Rothman, Greenland and Lash, Modern Epidemiology, 3rd edition (2008), chapter 3: rates over time at risk",
     ),
 )

@@ -11,12 +11,13 @@ CONTRACT = Contract(
     domain="energy",
     version=1,
     doc=(
-        "One street light on one local day; what belongs to a night is split at midnight. A lamp should burn while the sun stands "
-        "under sun_dark_max_deg at its place, should not while it stands over sun_daylight_min_deg, and may between them. A "
-        "report holds until the next one, but no longer than it is believed: report_ttl_s of reference/lamps, else the threshold "
-        "lamp_report_ttl_s; it holds over midnight too. Whether it burns is told by the power it draws, else by its state. A row "
-        "for every installed lamp on days on which any lamp reported; ratios need the dark hours covered, as many lamps have no "
-        "power by day. Rows of a district add up, and so do days: streetlight_district_daily."
+        "One street light on one local day; a night is split at midnight. A lamp should burn while the sun stands under "
+        "sun_dark_max_deg at its place, should not while it stands over sun_daylight_min_deg, and may between them. A report "
+        "holds until the next one, but no longer than it is believed: report_ttl_s of reference/lamps, else lamp_report_ttl_s; "
+        "it holds over midnight too. Of the dark between a report of twilight that it is off and the next that it is on nothing "
+        "is known, nor of daylight between on and off: lamps switch with the sky and not with their reports. Whether it burns is "
+        "told by the power it draws, else by its state. A row for every installed lamp on days on which any lamp reported; "
+        "ratios need the dark hours covered, as many lamps have no power by day. Districts: streetlight_district_daily."
     ),
     columns=(
         Column("lamp_id", "string", "street light", nullable=False, pattern=IDENTIFIER),
@@ -69,7 +70,8 @@ CONTRACT = Contract(
     table_rules=(
         TableRule(
             "null_has_reason",
-            "SELECT count(*) FROM this WHERE (availability_share IS NULL OR dimming_saving_share IS NULL) AND null_reason IS NULL",
+            "SELECT count(*) FROM this "
+            "WHERE (availability_share IS NULL OR dimming_saving_share IS NULL) AND null_reason IS NULL",
             "an empty share says why",
             "critical",
         ),

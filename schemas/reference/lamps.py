@@ -19,7 +19,7 @@ CONTRACT = Contract(
         Column(
             "report_ttl_s",
             "int",
-            "how long a report is believed; else the threshold lamp_report_ttl_s; a day and more where lamps report changes alone",
+            "how long a report is believed, else lamp_report_ttl_s; a day and more where lamps report changes alone",
             unit="s",
             minimum=1,
             maximum=172800,

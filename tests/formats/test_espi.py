@@ -29,7 +29,8 @@ def block(*readings: str) -> str:
 
 def entry(content: str, self: str = "", up: str = "", *related: str) -> str:
     links = [("self", self), ("up", up), *(("related", r) for r in related)]
-    return f"<entry>{''.join(f'<link rel="{r}" href="{h}"/>' for r, h in links if h)}<content>{content}</content></entry>"
+    told = "".join(f'<link rel="{r}" href="{h}"/>' for r, h in links if h)
+    return f"<entry>{told}<content>{content}</content></entry>"
 
 
 def kind(number: int, **says: Any) -> str:
@@ -165,12 +166,12 @@ def land(inbox: Inbox, *parts: str, **block_of_source: Any) -> list[tuple]:
 def test_the_sample_lands_with_its_units_and_directions(inbox: Inbox) -> None:
     assert land(inbox, (SAMPLES / "meter_readings" / "espi" / "both_ways.pass.xml").read_text()) == [
         ("total", 0.00125, None, 900, "valid", "delivered"),
-        ("total", 0.0013, None, 900, "estimated", "delivered"),
+        ("total", pytest.approx(0.0013), None, 900, "estimated", "delivered"),
         ("total", 0.0, None, 900, "valid", "delivered"),
         ("received", 2.0, None, 900, "valid", "received"),
     ]
     (meter,) = inbox.raw("meter_readings")["meter_id"].unique()
-    assert len(meter) == 32 and "7" != meter
+    assert len(meter) == 32 and meter != "7"
 
 
 def test_mean_power_becomes_energy_and_a_counter_stays_a_counter(inbox: Inbox) -> None:
@@ -187,7 +188,7 @@ def test_other_commodities_are_filtered_and_unknown_units_refused(inbox: Inbox) 
     odd = feed(series(1, 1, block(reading(2))), kind(1, **WH | {"uom": 4711}))
     assert land(inbox, gas, odd, block(reading(3))) == []
     assert inbox.codes("meter_readings") == [("unknown_unit", "energy_kwh")] * 2
-    assert inbox.refused("meter_readings")["found"].to_list() == ["4711", "none"]
+    assert inbox.refused("meter_readings")["found"].sort().to_list() == ["4711", "none"]
 
 
 def test_a_block_alone_needs_to_be_told_its_meter_and_unit(inbox: Inbox) -> None:

@@ -53,7 +53,7 @@ def test_examples_that_say_when_land(real: settings.Settings) -> None:
 
 
 def test_a_winters_night_of_the_whole_inventory(real: settings.Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Every lamp is told to burn at its rated power from dusk to dawn, one in a hundred draws nothing; hours and sums are known."""
+    """Every lamp is told to burn at its rated power by night, one in a hundred draws nothing; hours and sums are known."""
     town = Town(tmp_path_factory.mktemp("night") / "lake", "America/New_York")
     town.city = City("Washington", "America/New_York")
     lamps = real.lake.scan("reference", "lamps").collect().sort("lamp_id")

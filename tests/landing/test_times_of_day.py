@@ -111,6 +111,7 @@ def test_a_skipped_time_is_said_to_be_one(inbox: Inbox) -> None:
     [
         ("dispatched_at", {"from": "dispatched", "after": "cleared_at"}, "'cleared_at' has no date of its own; use received_at"),
         ("dispatched_at", {"from": "dispatched", "after": "call_type"}, "'call_type' has no date of its own"),
+        ("dispatched_at", {"from": "dispatched", "format": "epoch_s", "after": "received_at"}, "epoch_s tells the day"),
         ("priority", {"from": "type", "after": "received_at"}, "a string that follows an instant"),
     ],
 )

@@ -85,9 +85,11 @@ class Town:
             self.lake.append("raw", feed, contract.arrow_schema("raw"), [Step(f"{n}.csv", 0, 1, parts)])
 
     def measure(self, metric: str, *days: date, force: bool = False) -> pl.DataFrame:
-        """Measure a metric and the metrics it reads; return its rows of these days."""
+        """Measure a metric and the metrics it reads, of a month all its days; return its rows of these days."""
+        contract = registry.metrics()[metric]
+        about = sorted({d for day in days for d in contract.days_of(contract.partition_of(day))})
         for name in order(_upstream(metric)):
-            measure(self.lake, self.city, name, days, force)
+            measure(self.lake, self.city, name, about, force)
         return self.read(metric, *days)
 
     def read(self, metric: str, *days: date) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from datetime import UTC, timedelta
+from itertools import pairwise
 from statistics import median_low
 from zoneinfo import ZoneInfo
 
@@ -23,8 +24,8 @@ def differences(meter, states, devices):
     """[(from, to, kWh or None, is valid)] between the states of one counter."""
     devices = sorted((d for d in devices if d["meter_id"] == meter), key=lambda d: d["valid_from"])
     out = []
-    for a, b in zip(states, states[1:], strict=False):
-        pairs = zip(devices, devices[1:], strict=False)
+    for a, b in pairwise(states):
+        pairs = pairwise(devices)
         swaps = [new for old, new in pairs if new.get("serial") and old.get("serial") and new["serial"] != old["serial"]]
         swaps = [x for x in swaps if a["ended_at"] < x["valid_from"] <= b["ended_at"]]
         in_force = [d for d in devices if d["valid_from"] <= b["ended_at"]]

@@ -1,4 +1,7 @@
-"""Random states of counters that run on, roll over, are reset, exchanged, and contradict themselves. No interval has its energy."""
+"""Random states of counters: they run on, roll over, are reset and exchanged, and contradict themselves.
+
+Readings that give the energy of an interval are in randoms.
+"""
 
 import math
 import random

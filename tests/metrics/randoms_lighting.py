@@ -1,5 +1,7 @@
-"""Random reports of street lights, and crashes beside them: day-burners, outages, flicker, counters that begin again, and rows that
-say only a part. Other feeds: `randoms`."""
+"""Random reports of street lights, and crashes beside them. Other feeds: `randoms`.
+
+Day-burners, outages, flicker, counters that begin again, and rows that say only a part.
+"""
 
 import random
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +19,10 @@ PLACES = {
 }  # fmt: skip
 """District and place of each lamp; lamp7 is in no table, lamp9 never speaks, and lampT stands where the sun does not rise or set
 at times."""
-USUAL_S = {"lamp0": 300, "lamp1": 3600, "lamp2": 900, "lamp3": 600, "lamp4": 240, "lamp5": 1200, "lamp6": 1800, "lamp7": 900, "lamp8": 2700, "lampT": 1800}  # fmt: skip
+USUAL_S = {
+    "lamp0": 300, "lamp1": 3600, "lamp2": 900, "lamp3": 600, "lamp4": 240, "lamp5": 1200, "lamp6": 1800, "lamp7": 900,
+    "lamp8": 2700, "lampT": 1800,
+}  # fmt: skip
 
 
 def _instants(rng: random.Random, city: City, day: date, usual_s: int) -> list[datetime]:
@@ -78,7 +83,12 @@ def crashes(city: City, day: date, seed: int) -> Rows:
         district, lat, lon = PLACES[rng.choice(["lamp0", "lamp1", "lamp2", "lamp3", "lamp4", "lamp5", "lampT", "lamp6"])]
         if lat is not None:
             lat, lon = lat + rng.uniform(-6e-4, 6e-4), lon + rng.uniform(-1e-3, 1e-3)
-        row = {"crash_id": f"lit-{day}-{i}", "occurred_at": start + timedelta(seconds=rng.randrange(seconds)), "lat": lat, "lon": lon}
+        row = {
+            "crash_id": f"lit-{day}-{i}",
+            "occurred_at": start + timedelta(seconds=rng.randrange(seconds)),
+            "lat": lat,
+            "lon": lon,
+        }
         row |= {"district": rng.choice([district, "unknown"]), "snapshot_at": start + timedelta(days=2)}
         rows.append(row | {"valid_from": start + timedelta(days=2)})
     return rows

@@ -6,7 +6,7 @@ from datetime import UTC, date, timedelta
 
 import pytest
 
-from .energy_oracle import half_hours
+from .energy_oracle import EMPTY, half_hours
 from .randoms import readings, sensors_and_meters
 from .randoms_energy import counters, devices
 
@@ -39,9 +39,9 @@ def test_half_hours_and_days_agree_with_the_oracle(town, seed, day):
     meters = sensors_and_meters(seed)["reference.meters"] + devices(seed)
     town.put("refined.meter_readings", rows)
     town.put("reference.meters", meters)
-    of = {m["meter_id"]: (m["meter_class"], m["district"]) for m in sorted(meters, key=lambda m: m["valid_from"])}
-    if day < SPRING:  # the meters of randoms.py change their row on the eve of that Sunday
-        of |= {m["meter_id"]: (m["meter_class"], m["district"]) for m in sorted(meters, key=lambda m: m["valid_from"], reverse=True)}
+    # meters change their row on the eve of that Sunday in spring: before it the earlier row holds, and overwrites the later
+    rows_of = sorted(meters, key=lambda m: m["valid_from"], reverse=day < SPRING)
+    of = {m["meter_id"]: (m["meter_class"], m["district"]) for m in rows_of}
     cells = defaultdict(dict)
     for (meter, direction), registers in half_hours(town.city, day, rows, meters).items():
         cells[(*of.get(meter, ("unknown", "unknown")), direction)][meter] = registers
@@ -55,7 +55,7 @@ def test_half_hours_and_days_agree_with_the_oracle(town, seed, day):
         parts = {m: [r[i] for r in registers.values() if i in r] for m, registers in cells[cell].items()}
         flat = [p for of_meter in parts.values() for p in of_meter]
         expected = 1800 * sum(len(r) for r in cells[cell].values())
-        sums = {k: math.fsum(p[k] for p in flat) for k in ("observed", "estimated", "kwh", "not_valid", "spread", "linear", "like")}
+        sums = {k: math.fsum(p[k] for p in flat) for k in EMPTY}
         filled = sums["spread"] + sums["linear"] + sums["like"]
         cover = min(sums["observed"] / expected, 1)
         kwh = sums["kwh"] + filled if flat else None

@@ -1,6 +1,7 @@
-"""Where the sun stands (assets/functions/sun_phases.py): against astral asked every ten seconds, and at places where it never sets."""
+"""Where the sun stands (assets/functions/sun_phases.py): against astral asked every ten seconds, and where it never sets."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 import pytest
@@ -36,7 +37,7 @@ def phases(zone, lat, lon, day, dark=DARK, light=DAY):
 @pytest.mark.parametrize(("zone", "lat", "lon", "day"), CASES)
 def test_every_ten_seconds_the_phase_is_what_the_elevation_says(zone, lat, lon, day):
     found, start = phases(zone, lat, lon, day)
-    assert found[0][0] == 0 and all(a[1] == b[0] and a[2] != b[2] for a, b in zip(found, found[1:], strict=False))
+    assert found[0][0] == 0 and all(a[1] == b[0] and a[2] != b[2] for a, b in pairwise(found))
     assert found[-1][1] == City("x", zone).day_seconds(day)
     at = Observer(lat, lon)
     for from_s, until_s, phase in found:

@@ -1,15 +1,16 @@
 """Green Button: usage information of NAESB REQ.21 (ESPI), Atom feeds of it and IntervalBlocks alone.
 
-A row is one IntervalReading. Its UsagePoint, MeterReading and ReadingType are found by the links of the entries, whether these are
-relative or absolute, and in whatever order they come. Wire names:
+A row is one IntervalReading. Its UsagePoint, MeterReading and ReadingType are found by the links of the entries, whether these
+are relative or absolute, and in whatever order they come. Wire names:
   UsagePoint, MeterReading   addresses, without host; of a customer's meter and of one of its series
-  register                   total; received and net by flow direction; after a dot daily or longer, tou and phase where they differ
+  register                   total; received and net by flow direction; then .counter, .daily or .longer, .tou and .phase
   timePeriod.start, .duration, .end   epoch seconds, by UTC whatever the time zone beside them
   value                      number in the unit uom, powers of ten multiplied out; .delta of an interval, .cumulative of a counter
   uom                        Wh, W, J by its code; another code as it came, and `none` where no reading type says it
-  quantity                   energy, power, other (another quantity or commodity), or nothing where the code of its unit is unknown
-  quality                    codes of the reading, the worst first, or the default of its type; flowDirection, accumulationBehaviour, tou
-A net reading below zero is one of energy received. A reading type without readings says nothing. Customers' entries, costs and
+  quantity                   energy, power, other (another quantity or commodity), or unknown as its unit is
+  quality                    the worst code of the reading, or the default of its type
+  flowDirection, accumulationBehaviour, tou   codes as they came, but 19 of a net reading below zero
+A net reading below zero is energy received. A reading type without readings says nothing. Customers' entries, costs and
 usage summaries do not belong here.
 """
 
@@ -18,7 +19,7 @@ import polars as pl
 from lxml import etree
 
 from pipelines.formats.decoded import Decoded, faults
-from pipelines.formats.espi_feed import OF_READING, Feed
+from pipelines.formats.espi_feed import OF_READING, OF_TYPE, Feed
 from pipelines.formats.lines import Lines
 from pipelines.formats.xml_documents import Malformed, elements
 from pipelines.sources.source import Source
@@ -30,9 +31,9 @@ PARTS = ("IntervalBlock", "entry")
 BEGUN = ("feed", "IntervalBlocks", "UsagePoint", "MeterReading", "ReadingType")
 UNITS = {"72": "Wh", "38": "W", "31": "J"}
 OTHERS = (
-    "5", "23", "27", "29", "33", "41", "42", "45", "61", "63", "65", "67", "69", "71", "73", "104", "105", "106", "111", "119", "120",
-    "123", "125", "126", "127", "128", "129", "130", "131", "132", "133", "134", "137", "138", "139", "156", "157", "159", "160",
-    "166", "167", "169",
+    "5", "23", "27", "29", "33", "41", "42", "45", "61", "63", "65", "67", "69", "71", "73", "104", "105", "106", "111", "119",
+    "120", "123", "125", "126", "127", "128", "129", "130", "131", "132", "133", "134", "137", "138", "139", "156", "157", "159",
+    "160", "166", "167", "169",
 )  # fmt: skip
 """Units of other quantities (VA, VAr, V, A, ...) and other commodities (therm, m3, gal, ...): UnitSymbolKind of espi.xsd."""
 ELECTRICITY = ("0", "1", "2")
@@ -105,8 +106,7 @@ def _rows(feed: Feed) -> pl.DataFrame:
     """Wire columns, all texts, a row per reading."""
     told = feed.types()
     said = [t for *_, t in told]
-    columns = ("uom", "powerOfTenMultiplier", "flowDirection", "accumulationBehaviour", "commodity", "intervalLength",
-               "defaultQuality", "dataQualifier", "phase", "service")  # fmt: skip
+    columns = (*OF_TYPE, "service")
     blocks = pl.DataFrame(
         {
             "UsagePoint": [p for p, *_ in told],

@@ -33,9 +33,8 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     crs = pl.concat([found.whole.select("document"), crs], how="horizontal")
     table = pl.concat([found.table.select("_position", "document"), shape], how="horizontal")
     table = table.join(crs, on="document", how="left", maintain_order="left")
-    texts = table["geometry"].to_numpy()
     with np.errstate(invalid="ignore"):  # coordinates that are no numbers make no shape, and are told below
-        shapes = shapely.from_geojson(np.where(table["geometry"].is_null(), None, texts), on_invalid="ignore")
+        shapes = shapely.from_geojson(np.array(table["geometry"].to_list(), object), on_invalid="ignore")
     wkt = pl.Series("geometry", shapely.to_wkt(shapes, rounding_precision=-1).tolist(), dtype=pl.String)
     foreign = table["crs"].is_not_null() & ~table["crs"].is_in(WGS_84)
     unread = ~foreign & ((table["type"] != "Feature").fill_null(True) | (table["geometry"].is_not_null() & wkt.is_null()))
