@@ -1,10 +1,10 @@
 -- alert_to_scene: formulas and sources are in schemas/metrics/alert_to_scene.py.
 SELECT
-    event_date,
-    camera_id,
+    a.event_date,
+    a.camera_id,
     event_id,
     kind,
-    district,
+    a.district,
     captured_at,
     received_at,
     incident_id,
@@ -15,9 +15,9 @@ SELECT
     on_scene_at,
     1 AS n,
     ((call_at IS NOT NULL)::INT + (dispatched_at IS NOT NULL)::INT + (on_scene_at IS NOT NULL)::INT) / 3 AS coverage_share,
-    -- instants of the chain that are known must be in its order
-    CASE WHEN coalesce(dispatched_at >= call_at, true) AND coalesce(on_scene_at >= coalesce(dispatched_at, call_at), true)
-        THEN 1 ELSE 0 END AS health_share,
+    h.health_share,
+    -- of those that are known
+    coalesce(dispatched_at >= call_at, true) AND coalesce(on_scene_at >= coalesce(dispatched_at, call_at), true) AS is_in_order,
     seconds_on(captured_at, received_at) AS capture_to_received_s,
     seconds_on(captured_at, call_at) AS capture_to_call_s,
     seconds_on(call_at, dispatched_at) AS call_to_dispatched_s,
@@ -29,4 +29,6 @@ SELECT
         WHEN dispatched_at IS NULL THEN 'no_dispatch'
         WHEN on_scene_at IS NULL THEN 'no_arrival'
     END AS null_reason
-FROM views.alerts_followed
+FROM views.alerts_followed AS a
+LEFT JOIN metrics.sensor_health_daily AS h
+    ON h.event_date = a.event_date AND h.sensor_id = a.camera_id AND h.feed = 'camera_events'

@@ -13,15 +13,18 @@ grid AS (
 ),
 alerts AS (
     SELECT
-        event_date,
-        district,
+        a.event_date,
+        a.district,
         kind,
         confidence,
         is_sure(confidence) AS is_sure,
+        h.health_share,
         incident_id,
         seconds_on(captured_at, received_at) AS received_s,
         seconds_on(received_at, dispatched_at) AS dispatched_s
-    FROM views.alerts_followed
+    FROM views.alerts_followed AS a
+    LEFT JOIN metrics.sensor_health_daily AS h
+        ON h.event_date = a.event_date AND h.sensor_id = a.camera_id AND h.feed = 'camera_events'
 )
 SELECT
     g.event_date,
@@ -29,7 +32,9 @@ SELECT
     g.district,
     count(a.kind) AS n,
     CASE WHEN count(a.kind) > 0 THEN count(a.received_s) / count(a.kind) ELSE 0 END AS coverage_share,
-    count(*) FILTER (WHERE a.is_sure) / nullif(count(a.kind), 0) AS health_share,
+    -- 0 or 1 each: the mean of them does not depend on their order
+    avg(a.health_share) AS health_share,
+    count(*) FILTER (WHERE a.is_sure) AS sure_n,
     count(a.confidence) AS confidence_n,
     CAST(sum(exact(a.confidence)) AS DOUBLE) AS confidence_sum,
     confidence_sum / nullif(confidence_n, 0) AS mean_confidence,

@@ -40,8 +40,9 @@ observed AS (
         coalesce(c.crowd, 'walking') AS crowd,
         CAST(coalesce(p.n, 0) AS BIGINT) AS n,
         CAST(coalesce(p.counted_us, 0) AS DOUBLE) / (g.seconds * 1000000) AS coverage_share,
-        CASE WHEN p.counted_us > 0 THEN CAST(coalesce(p.sure_us, 0) AS DOUBLE) / CAST(p.counted_us AS DOUBLE) END AS health_share,
+        h.health_share,
         CAST(coalesce(p.counted_us, 0) AS DOUBLE) / 1e6 AS counted_s,
+        CAST(coalesce(p.sure_us, 0) AS DOUBLE) / 1e6 AS sure_s,
         CAST(coalesce(p.rated_us, 0) AS DOUBLE) / 1e6 AS rated_s,
         CAST(p.person_us AS DOUBLE) / 1e6 AS person_s,
         CAST(p.rated_person_us AS DOUBLE) / 1e6 AS rated_person_s,
@@ -57,6 +58,8 @@ observed AS (
     FROM grid AS g
     LEFT JOIN parts AS p ON p.event_date = g.event_date AND p.camera_id = g.camera_id AND p.quarter = g.quarter
     LEFT JOIN views.cameras_by_day AS c ON c.event_date = g.event_date AND c.camera_id = g.camera_id
+    LEFT JOIN metrics.sensor_health_daily AS h
+        ON h.event_date = g.event_date AND h.sensor_id = g.camera_id AND h.feed = 'camera_events'
 ),
 -- The first reason that applies; below the coverage threshold no ratio is shown, the additive parts stay.
 judged AS (

@@ -2,6 +2,11 @@
 -- Times are microseconds since the day began. Raw and refined readings stay as they are.
 WITH
 counters AS MATERIALIZED (SELECT * FROM views.meter_counters),
+days_around AS (
+    SELECT event_date, starts_at, seconds, away, event_date + away AS read_date
+    FROM days
+    CROSS JOIN (SELECT unnest([-1, 0, 1]) AS away)
+),
 -- What each register measured in the day. One that began yesterday may end today; one of quality 'missing' is none.
 intervals AS (
     SELECT
@@ -15,21 +20,7 @@ intervals AS (
         us_between(d.starts_at, r.ended_at) - r.interval_s * 1000000 AS from_us,
         us_between(d.starts_at, r.ended_at) AS to_us
     FROM refined.meter_readings AS r
-    JOIN days AS d ON d.event_date = r.event_date
-    WHERE r.energy_kwh IS NOT NULL AND r.quality <> 'missing'
-    UNION ALL
-    SELECT
-        d.event_date,
-        d.seconds * 1000000 AS day_us,
-        r.meter_id,
-        r.register,
-        r.direction,
-        r.energy_kwh,
-        r.quality = 'valid' AS is_valid,
-        us_between(d.starts_at, r.ended_at) - r.interval_s * 1000000 AS from_us,
-        us_between(d.starts_at, r.ended_at) AS to_us
-    FROM refined.meter_readings AS r
-    JOIN (SELECT *, event_date - 1 AS read_date FROM days) AS d ON d.read_date = r.event_date
+    JOIN (SELECT * FROM days_around WHERE away < 1) AS d ON d.read_date = r.event_date
     WHERE r.energy_kwh IS NOT NULL AND r.quality <> 'missing' AND us_between(d.starts_at, r.ended_at) > 0
     UNION ALL
     SELECT event_date, seconds * 1000000 AS day_us, meter_id, register, direction, energy_kwh, is_valid, from_us, to_us
@@ -78,7 +69,7 @@ spread AS (
         WHERE is_gap AND from_us < seconds * 1000000 AND to_us > 0
     )
 ),
-reported AS (
+spoke AS (
     SELECT event_date, meter_id, direction, register, sum(known_us) AS known_us
     FROM (
         SELECT event_date, meter_id, direction, register, observed_us AS known_us FROM measured
@@ -87,6 +78,21 @@ reported AS (
     )
     GROUP BY event_date, meter_id, direction, register
 ),
+-- A meter that spoke the day before and the day after, but not on the day, has a gap as long as the day.
+reported AS (
+    SELECT * FROM spoke
+    UNION ALL
+    SELECT event_date, meter_id, direction, register, 0 AS known_us
+    FROM (
+        SELECT d.event_date, r.meter_id, r.direction, r.register
+        FROM refined.meter_readings AS r
+        JOIN (SELECT * FROM days_around WHERE away <> 0) AS d ON d.read_date = r.event_date
+        WHERE r.energy_kwh IS NOT NULL AND r.quality <> 'missing'
+        GROUP BY d.event_date, r.meter_id, r.direction, r.register
+        HAVING min(d.away) < max(d.away)
+    )
+    ANTI JOIN spoke USING (event_date, meter_id, direction)
+),
 -- Only registers with gaps are looked at interval by interval, with the days around, and only they need days before.
 gappy AS MATERIALIZED (
     SELECT r.event_date, r.meter_id, r.direction, r.register
@@ -94,7 +100,6 @@ gappy AS MATERIALIZED (
     JOIN days AS d USING (event_date)
     WHERE r.known_us < d.seconds * 1000000
 ),
-days_around AS (SELECT event_date, starts_at, seconds, event_date + away AS read_date FROM days CROSS JOIN (SELECT unnest([-1, 0, 1]) AS away)),
 -- Picked by meter first, in a way that DuckDB cannot turn round: it would keep all readings in memory to look few meters up.
 picked AS MATERIALIZED (
     SELECT r.event_date AS read_date, r.meter_id, r.register, r.direction, r.energy_kwh, r.ended_at, r.interval_s

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, Described, RowRule
+from schemas.health import Health, stamped_ahead
 
 # Entities that are one observation each carry its time in their id; the camera is what stays.
 _WITHOUT_TIME = r"^(.+?)(?:[-_:]\d{4}-\d{2}-\d{2}T.*)?$"
@@ -46,6 +47,20 @@ CONTRACT = Contract(
         RowRule("crowd_is_counted", "kind <> 'crowd_count' OR people_count IS NOT NULL", "a crowd_count carries people_count"),
     ),
     described=Described("cameras", on="camera_id", clock="clock_offset_s"),
+    # Of a camera that counts people more is known than of one that speaks when something happens: of the latter, that it spoke.
+    health=Health(
+        value="people_count",
+        holds_s="threshold('crowd_count_ttl_s')",
+        is_zero="CASE WHEN kind = 'crowd_count' THEN people_count = 0 END",
+        is_high="coalesce(people_count / coalesce(area_m2, device.area_m2) > threshold('health_camera_high_per_m2'), false)",
+        is_constant="length * interval_s >= threshold('health_camera_constant_run_s')",
+        is_clock_off=stamped_ahead("captured_at"),
+        tests=(
+            ("insufficient", "zero_share IS NOT NULL AND coverage_share < threshold('health_min_coverage_share')"),
+            ("high_value", "high_share > threshold('health_high_share')"),
+            ("stuck", "constant_share > 0"),
+        ),
+    ),
     late_after=timedelta(minutes=10),
     retention_days=30,
     sources=("FIWARE Smart Data Models, Alert/Alert and Transportation/CrowdFlowObserved",),

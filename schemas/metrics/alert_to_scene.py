@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, NULL_REASON, ratio
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, ratio
 from schemas.publish import Publish
 
 FOLLOWING = (
@@ -47,7 +47,13 @@ CONTRACT = Contract(
             minimum=0,
             maximum=1,
         ),
-        Column("health_share", "float", "1 where the known instants are in order, else 0", unit="share", minimum=0, maximum=1),
+        HEALTH,
+        Column(
+            "is_in_order",
+            "bool",
+            "whether call, dispatch and arrival follow each other, as far as they are known",
+            nullable=False,
+        ),
         ratio("capture_to_received_s", "from the picture to the city's desk", "s", "received_at - captured_at"),
         ratio("capture_to_call_s", "from the picture to the call", "s", "call_at - captured_at"),
         ratio("call_to_dispatched_s", "from the call to the dispatch", "s", "dispatched_at - call_at"),

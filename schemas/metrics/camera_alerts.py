@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import NULL_REASON, count, ratio, total
+from schemas.measure import HEALTH, NULL_REASON, count, ratio, total
 from schemas.metrics.alert_to_scene import FOLLOWING
 from schemas.publish import Publish
 
@@ -30,8 +30,8 @@ CONTRACT = Contract(
         "Alerts of one kind in one district on one day: every event but counts of people. In districts where some camera said "
         "something on the day, a kind without alerts is a row of zero. "
         + FOLLOWING
-        + "health_share is the share of alerts that the analytics were sure of (threshold camera_min_confidence; without a confidence "
-        "they count as sure)."
+        + "health_share is the share of alerts from cameras judged good. Sure is a confidence of at least the threshold "
+        "camera_min_confidence."
     ),
     columns=(
         Column("kind", "string", "what the cameras concluded", nullable=False),
@@ -46,7 +46,8 @@ CONTRACT = Contract(
             minimum=0,
             maximum=1,
         ),
-        Column("health_share", "float", "share of alerts the analytics were sure of", unit="share", minimum=0, maximum=1),
+        HEALTH,
+        count("sure_n", "alerts the analytics were sure of, or gave no confidence", "count where sure"),
         count("confidence_n", "alerts with a confidence", "count(confidence)"),
         total("confidence_sum", "sum of confidences", "1", "sum(confidence)"),
         ratio("mean_confidence", "mean confidence", "1", "confidence_sum / confidence_n", 1),

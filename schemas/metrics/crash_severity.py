@@ -5,6 +5,8 @@ from schemas.contract import Contract, TableRule
 from schemas.measure import NULL_REASON, count, ratio, total
 from schemas.publish import Publish
 
+KNOWN = ("killed_crashes", "serious_crashes", "minor_crashes", "possible_crashes", "injury_crashes", "no_injury_crashes")
+
 CONTRACT = Contract(
     name="crash_severity",
     layer="metric",
@@ -30,7 +32,15 @@ CONTRACT = Contract(
             minimum=0,
             maximum=1,
         ),
-        Column("health_share", "float", "share of crashes of known severity", unit="share", minimum=0, maximum=1),
+        Column(
+            "health_share",
+            "float",
+            "share of crashes of known severity",
+            unit="share",
+            minimum=0,
+            maximum=1,
+            formula="1 - unknown_crashes / n",
+        ),
         count("killed_crashes", "somebody was killed (K)", "count where K"),
         count("serious_crashes", "somebody was seriously injured, nobody killed (A)", "count where A"),
         count("minor_crashes", "the worst injury is minor (B)", "count where B"),
@@ -45,9 +55,13 @@ CONTRACT = Contract(
         count("killed", "people killed, of crashes that tell how many", "sum"),
         count("injured", "people injured, of crashes that tell how many", "sum"),
         count("ksi_crashes", "somebody was killed or seriously injured (KSI)", "killed_crashes + serious_crashes"),
-        total("epdo", "crashes in equivalents of crashes without injury", "crashes", "sum of weights of severities"),
+        total("epdo", "crashes in equivalents of crashes without injury", "crashes", "sum of weights over " + ", ".join(KNOWN)),
         ratio(
-            "ksi_share", "share of KSI in crashes of known severity", "share", "ksi_crashes / (n - unknown - injury crashes)", 1
+            "ksi_share",
+            "share of KSI in crashes of known severity",
+            "share",
+            "ksi_crashes / (n - unknown_crashes - injury_crashes)",
+            1,
         ),
         ratio("epdo_per_crash", "mean weight of crashes that have one", "crashes", "epdo / (n - unknown_crashes)"),
         NULL_REASON,
@@ -68,7 +82,7 @@ CONTRACT = Contract(
             "critical",
         ),
     ),
-    publish=Publish(count="n", across=("district",)),
+    publish=Publish(across=("district",), splits=((*KNOWN, "unknown_crashes"),)),
     sources=(
         "AASHTO, Highway Safety Manual, 1st edition (2010), chapter 4: Equivalent Property Damage Only, weights from crash costs",
         "MMUCC Guideline, 6th edition (2024), P5 Injury Status (KABCO)",

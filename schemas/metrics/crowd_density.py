@@ -24,8 +24,7 @@ CONTRACT = Contract(
         "camera that counted on it or whose last count reaches into it. A CrowdFlowObserved counts who came by in its period: "
         "for long periods that is more than stood there at once. Levels are Fruin's of walkways, or of people who stand and "
         "wait where reference/cameras says so (thresholds crowd_walking_*, crowd_standing_*: least area a person). "
-        "health_share is the share of the counted time from counts that the analytics were sure of (threshold "
-        "camera_min_confidence; without a confidence they count as sure)."
+        "Counts of which the analytics were not sure (threshold camera_min_confidence) are in; sure_s says how much is not theirs."
     ),
     columns=(
         Column("camera_id", "string", "camera", nullable=False, pattern=IDENTIFIER),
@@ -37,6 +36,7 @@ CONTRACT = Contract(
         COVERAGE,
         HEALTH,
         total("counted_s", "seconds with a known count", "s", "sum(held)"),
+        total("sure_s", "of these, from counts the analytics were sure of, or gave no confidence", "s", "sum(held) where sure"),
         total("rated_s", "of these, seconds with a known area", "s", "sum(held) where the area is known"),
         total("person_s", "people over time", "people s", "sum(people_count * held)"),
         total("rated_person_s", "people over the time with a known area", "people s", "sum(people_count * held) where rated"),

@@ -18,8 +18,9 @@ CONTRACT = Contract(
         "latest, has closed them: up to two hours on a straight line between the readings around them, longer ones as on "
         "like days, the mean of the valid readings at the same weekday and time of the four weeks before; where a counter "
         "ran on, its known difference is spread evenly. What cannot be estimated stays unknown, and coverage tells: it "
-        "counts what was measured alone, and loads need it. Meters expected are those that reported on that day. "
-        "Registers of a meter are added up, but where it has a register total only that counts."
+        "counts what was measured alone, and loads need it. Meters expected are those that reported on that day, or "
+        "before and after it and are estimated. Registers of a meter are added up, but where it has a register total only "
+        "that counts."
     ),
     columns=(
         Column("meter_class", "string", "class of customer, from reference/meters", nullable=False, pattern=IDENTIFIER),

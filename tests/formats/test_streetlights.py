@@ -42,3 +42,15 @@ def test_the_same_state_polled_again_is_one_key(inbox: Inbox) -> None:
     lamp = {"id": "l", "type": "Streetlight", "powerState": {"type": "Property", "value": "on", "observedAt": AT}}
     rows = landed(inbox, [lamp, lamp | {"status": {"type": "Property", "value": "ok"}}], "Streetlight", "observed_at", "status")
     assert len({at for at, _ in rows}) == 1 and len(rows) == 2
+
+
+def test_json_in_the_lakes_own_names_needs_no_mapping(inbox: Inbox) -> None:
+    rows = [
+        {"lamp_id": "l1", "observed_at": AT, "power_state": "on", "power_w": 79.5, "energy_total_kwh": 12.25},
+        {"lamp_id": "l2", "observed_at": AT, "power_state": "off", "colour": "warm"},
+    ]
+    inbox.put("a.json", json.dumps(rows))
+    inbox.land("streetlights", uri="a.json", format="json")
+    found = inbox.raw("streetlights").sort("lamp_id").select("lamp_id", "device_kind", "power_state", "power_w")
+    assert found.rows() == [("l1", "lamp", "on", 79.5), ("l2", "lamp", "off", None)]
+    assert inbox.codes("streetlights") == []

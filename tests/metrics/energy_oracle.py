@@ -99,9 +99,10 @@ class Register:
         for begin, to, kwh, _ in self.spread:
             for i, a, b in self.cut(begin, to):
                 self.estimate(i, b - a, kwh * (b - a) / (to - begin), "spread")
-        # a register that said nothing of the day is not expected on it
         self.spoke = bool(self.halves)
-        if not self.spoke or sum(h["observed"] + h["estimated"] for h in self.halves.values()) >= self.seconds:
+        beside = {self.date(r) for r in self.rows if r["energy_kwh"] is not None}
+        self.bridged = {self.day - timedelta(days=1), self.day + timedelta(days=1)} <= beside
+        if not (self.spoke or self.bridged) or sum(h["observed"] + h["estimated"] for h in self.halves.values()) >= self.seconds:
             return
         known, last = None, None
         for span in sorted(self.around, key=lambda s: s[:2]):
@@ -145,7 +146,11 @@ def half_hours(city, day, rows, devices):
     """(meter, direction) -> register -> half hour -> parts, of what was said about the day; 'total' holds the others."""
     out = defaultdict(dict)
     for key, of_key in channels(rows).items():
-        register = Register(city, day, key, of_key, devices)
-        if register.spoke:
-            out[key[:2]][key[2]] = register.halves
-    return {k: {"total": r["total"]} if "total" in r else r for k, r in out.items()}
+        out[key[:2]][key[2]] = Register(city, day, key, of_key, devices)
+    told = {}
+    for meter, registers in out.items():
+        # registers that said nothing of the day are not expected on it; but a meter of which none did, and that is estimated, is
+        spoke = {n: r.halves for n, r in registers.items() if r.spoke} or {n: r.halves for n, r in registers.items() if r.bridged}
+        if any(spoke.values()):
+            told[meter] = {"total": spoke["total"]} if "total" in spoke else spoke
+    return told

@@ -2,7 +2,6 @@
 
 import pickle
 import secrets
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,8 +66,8 @@ def test_the_commands_name_the_key_and_the_other_feeds_go_on(keyless: Inbox) -> 
 
 
 def test_a_stream_is_not_begun_without_the_key(keyless: Inbox) -> None:
-    block = {"uri": "mqtt://127.0.0.1:1/a", "topic": "a/#", "format": "json_lines"}
-    source = parse(feed(FEED), "live", tomllib.loads(f'uri = "{block["uri"]}"\ntopic = "a/#"\nformat = "json_lines"'), keyless.folder)
+    block = {"uri": "mqtt://127.0.0.1:1", "topic": "a/#", "format": "json_lines"}
+    source = parse(feed(FEED), "live", block, keyless.folder)
     with pytest.raises(SettingsError, match=NAME):
         Stream(keyless.lake, keyless.city, [(feed(FEED), source)])
 
