@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 from astral import Observer
 from astral.sun import elevation, noon
+from duckdb.func import ARROW, SPECIAL
 
 HALF_TURN_S = 43200
 PHASES = pa.list_(pa.struct([("from_us", pa.int64()), ("until_us", pa.int64()), ("phase", pa.string())]))
@@ -30,8 +31,8 @@ def register(con: duckdb.DuckDBPyConnection) -> None:
     microseconds since `from_us`; where the sun does not pass an elevation (polar day and night) there is no cut. Without a place
     it is one element whose phase is NULL. Source: Meeus, Astronomical Algorithms, 2nd edition (1998), as `astral` has it.
     """
-    kinds = ["BIGINT", "BIGINT", "DOUBLE", "DOUBLE", "DOUBLE", "DOUBLE"]
-    con.create_function("sun_phases", _of_batch, kinds, RETURNED, type="arrow", null_handling="special")
+    kinds: list[Any] = ["BIGINT", "BIGINT", "DOUBLE", "DOUBLE", "DOUBLE", "DOUBLE"]
+    con.create_function("sun_phases", _of_batch, kinds, RETURNED, type=ARROW, null_handling=SPECIAL)
 
 
 def _of_batch(from_us: Any, until_us: Any, lat: Any, lon: Any, dark_deg: Any, day_deg: Any) -> pa.Array:

@@ -22,6 +22,8 @@ from schemas.lake import File, Lake
 from schemas.publish import Publish
 
 BATCH_ROWS = 1_000_000
+LIMITS = ("publish_min_count", "publish_min_customers", "publish_max_customer_share")
+"""The thresholds that the gate judges by."""
 VERSION = 1
 """Part of every release's name: raise it when the same rows would be released otherwise."""
 
@@ -59,7 +61,8 @@ def gated() -> dict[str, Contract]:
 def release(lake: Lake) -> list[Released]:
     """Release what changed since the last time; a metric of which nothing changed is left alone."""
     at = thresholds(lake)
-    limits = Limits(round(at["publish_min_count"]), round(at["publish_min_customers"]), at["publish_max_customer_share"])
+    count, customers, share = (at[name] for name in LIMITS)
+    limits = Limits(round(count), round(customers), share)
     return [_release(lake, contract, limits) for contract in gated().values()]
 
 

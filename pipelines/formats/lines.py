@@ -13,6 +13,9 @@ import pyarrow as pa
 NEWLINE, RETURN, SPACE = 0x0A, 0x0D, 0x20
 STRETCH = 1 << 20
 BOM = b"\xef\xbb\xbf"
+# a word of eight bytes of which one is 1, modulo 19, says which one it is
+PLACES = np.zeros(19, np.int64)
+PLACES[np.eye(8, dtype=np.uint8).view(np.uint64).ravel() % np.uint64(19)] = np.arange(8)
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,18 @@ def _ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _where(raw: np.ndarray, byte: int) -> np.ndarray:
-    """Where a byte stands, looked for in stretches that stay in the processor's cache."""
-    found = [np.flatnonzero(raw[at : at + STRETCH] == byte) + at for at in range(0, raw.size, STRETCH)]
+    """Where a byte stands, looked for eight bytes at once, in stretches that stay in the processor's cache."""
+    found = [_in_stretch(raw[at : at + STRETCH] == byte) + at for at in range(0, raw.size, STRETCH)]
     return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def _in_stretch(hits: np.ndarray) -> np.ndarray:
+    words = hits[: hits.size // 8 * 8].view(np.uint64)
+    held = np.flatnonzero(words != 0)
+    told = words[held]
+    if hits[words.size * 8 :].any() or (told & (told - np.uint64(1))).any():  # the end, or two in one word
+        return np.flatnonzero(hits)
+    return held * 8 + PLACES[told % np.uint64(19)]
 
 
 def _is_text(line: bytes) -> bool:

@@ -58,7 +58,10 @@ def _doubtful(lines: Lines | None, decoded: Decoded, forbids: tuple[str, ...]) -
     """Numbers of the documents in which something shows; None where all may."""
     if lines is None or decoded.documents is None or not lines.count:
         return None
-    texts = lines.raw().cast(pl.String, strict=False)
+    raw = lines.raw()
+    # of bytes that are no text, and of single-byte encodings, what matters is told by ASCII
+    is_text = lines.encoding == "utf-8" and lines.is_utf8
+    texts = raw.cast(pl.String) if is_text else pl.Series([b.decode("latin-1") for b in raw], dtype=pl.String)
     return texts.str.contains(looks.patterns(forbids)).fill_null(True).arg_true()
 
 

@@ -19,12 +19,12 @@ CONTRACT = Contract(
     version=1,
     doc=(
         "One camera in one quarter hour. A count of people holds until the camera's next one, but no longer than the threshold "
-        "crowd_count_ttl_s, over midnight too; then nothing is known. Of several counts of one instant the one of the last event_id "
+        "crowd_count_ttl_s, over midnight too; then nothing is known. Of several counts of one instant that of the last event_id "
         "holds. The area is the event's own, else that of reference/cameras. A row for every quarter hour of the day of every "
         "camera that counted on it or whose last count reaches into it. A CrowdFlowObserved counts who came by in its period: "
         "for long periods that is more than stood there at once. Levels are Fruin's of walkways, or of people who stand and "
         "wait where reference/cameras says so (thresholds crowd_walking_*, crowd_standing_*: least area a person). "
-        "Counts of which the analytics were not sure (threshold camera_min_confidence) are in; sure_s says how much is not theirs."
+        "Counts of which the analytics were not sure (threshold camera_min_confidence) are in; sure_s is the time of the others."
     ),
     columns=(
         Column("camera_id", "string", "camera", nullable=False, pattern=IDENTIFIER),

@@ -43,6 +43,15 @@ def check(row, **wanted):
         assert same, f"{name}: {found} is not {value} in {row}"
 
 
+def health(town, day):
+    """health_share by camera; the oracle of it is in test_health_oracle."""
+    return {
+        r["sensor_id"]: r["health_share"]
+        for r in town.read("sensor_health_daily", day).to_dicts()
+        if r["feed"] == "camera_events"
+    }
+
+
 def level(people, area, crowd):
     for letter, feet in zip("ABCDE", FEET[crowd], strict=True):
         if people == 0 or area / people >= feet * 0.09290304 - 1e-6:
@@ -56,6 +65,7 @@ def test_crowds_agree_with_the_oracle(town, day, seed):
     events, _ = fill(town, day, seed)
     start, end = (town.city.day_start(d).astimezone(UTC) for d in (day, day + timedelta(days=1)))
     got = {(r["camera_id"], r["bin_at"]): r for r in town.measure("crowd_density", day).to_dicts()}
+    good = health(town, day)
     bins, seen = [start + k * QUARTER for k in range(town.city.day_seconds(day) // 900)], set()
     for camera in (f"k{i}" for i in range(7)):
         ref, states, n = in_force(seed, camera, start), {}, defaultdict(int)
@@ -80,7 +90,7 @@ def test_crowds_agree_with_the_oracle(town, day, seed):
             check(
                 row, n=sum(c for at, c in n.items() if begin <= at < begin + QUARTER), coverage_share=known / 900, counted_s=known
             )
-            check(row, health_share=sure / known if known else None, crowd=crowd, district=ref.get("district", "unknown"))
+            check(row, sure_s=sure, health_share=good[camera], crowd=crowd, district=ref.get("district", "unknown"))
             check(row, person_s=math.fsum(h[0] * h[1] for h in held) if held else None)
             check(row, area_m2_s=math.fsum(h[0] * h[2] for h in rated) if rated else None)
             check(row, people_max=max((h[1] for h in held), default=None))
@@ -153,7 +163,7 @@ def test_what_followed_alerts_agrees_with_the_oracle(town, day, seed):
     got = {(r["camera_id"], r["event_id"]): r for r in town.measure("alert_to_scene", day).to_dicts()}
     mine = [a for a in alerts if start <= a["captured_at"] < end]
     assert len(got) == len(mine)
-    reasons = set()
+    reasons, good = set(), health(town, day)
     for a in mine:
         row, c = got[a["camera_id"], a["event_id"]], calls.get((a["camera_id"], a["event_id"]), {})
         at, sent, there = c.get("at"), c.get("sent"), c.get("there")
@@ -167,7 +177,7 @@ def test_what_followed_alerts_agrees_with_the_oracle(town, day, seed):
             coverage_share=sum(x is not None for x in (at, sent, there)) / 3,
         )
         known = [x for x in (at, sent, there) if x]
-        check(row, health_share=float(known == sorted(known)))
+        check(row, is_in_order=known == sorted(known), health_share=good[a["camera_id"]])
         has_place = a["ref"].get("lat") is not None
         reason = (
             None if sent and there else "no_arrival" if sent else "no_dispatch" if c else "no_call" if has_place else "no_place"
@@ -192,6 +202,7 @@ def test_alerts_of_a_day_agree_with_the_oracle(town, day, seed=3):
     alerts, calls = followed(seed, events, rows)
     start, end = (town.city.day_start(d).astimezone(UTC) for d in (day, day + timedelta(days=1)))
     got = {(r["kind"], r["district"]): r for r in town.measure("camera_alerts", day).to_dicts()}
+    good = health(town, day)
     of_day = [e for e in events if start <= e["captured_at"] < end]
     districts = {in_force(seed, e["camera_id"], e["captured_at"]).get("district", "unknown") for e in of_day}
     assert set(got) == {(k, d) for k in KINDS for d in districts}
@@ -203,6 +214,8 @@ def test_alerts_of_a_day_agree_with_the_oracle(town, day, seed=3):
         taken = [(a, calls.get((a["camera_id"], a["event_id"]))) for a in mine]
         sent = [s for a, c in taken if c and (s := after(a["received_at"], c["sent"])) is not None]
         check(row, n=len(mine), coverage_share=len(received) / len(mine) if mine else 0.0, confidence_n=len(sure))
+        check(row, sure_n=sum(a["confidence"] is None or a["confidence"] >= 0.5 for a in mine))
+        check(row, health_share=math.fsum(good[a["camera_id"]] for a in mine) / len(mine) if mine else None)
         check(row, mean_confidence=math.fsum(sure) / len(sure) if sure else None, call_n=sum(c is not None for _, c in taken))
         for name, values in (("capture_to_received", received), ("received_to_dispatched", sent)):
             check(row, **{f"{name}_n": len(values), f"{name}_sum_s": math.fsum(values) if values else None})

@@ -179,11 +179,12 @@ def test_every_threshold_read_has_a_source_and_none_lies_idle():
     from assets.alarm_rules import rules
     from assets.dependencies import thresholds_read
     from assets.forensics import LIMITS
+    from assets.publishing import gate
 
     table = pl.read_csv(files("schemas.reference") / "thresholds.csv", schema_overrides={"edition": pl.String})
     assert table.null_count().sum_horizontal().sum() == 0
     read = set().union(*(thresholds_read(m) for m in registry.metrics()), *(r.thresholds for r in rules()))
-    assert set(table["name"]) == read | set(LIMITS)
+    assert set(table["name"]) == read | set(LIMITS) | set(gate.LIMITS)
 
 
 def test_an_unknown_metric_names_those_there_are(town):
