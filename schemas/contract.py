@@ -129,7 +129,7 @@ class Contract:
             column.check(where)
         check_columns(where, self.columns, self.key, self.forbids)
         if self.guarded and self.layer == "reference":
-            raise ContractError(where, f"column {self.guarded[0].name} is not open", "leave it out: only rows of feeds are treated")
+            raise ContractError(where, f"column {self.guarded[0].name} is not open", "leave it out: only feeds are treated")
         for role, wanted in (("key", self.key), ("event_time", (self.event_time,)), ("interval", (self.interval,))):
             for name in wanted:
                 if name is not None and name not in names:

@@ -92,9 +92,9 @@ def _of_text(text: str, name: str | None, forbids: tuple[str, ...], depth: int) 
     short = name[:SHOWN] if name else None
     if "image" in forbids and len(text) >= SHORTEST and holds_image(text):
         yield Found("image", short, len(text))
-    if "biometric" in forbids:
-        if _NUMBERS.search(text) or (name and may_be_template(name) and _BLOB.fullmatch(text.strip())):
-            yield Found("biometric", short, len(text))
+    is_blob = name is not None and may_be_template(name) and bool(_BLOB.fullmatch(text.strip()))
+    if "biometric" in forbids and (is_blob or _NUMBERS.search(text)):
+        yield Found("biometric", short, len(text))
     for said, value in _SAID.findall(text):
         kind = named(said)
         if kind in forbids and value.strip().lower() not in _NOTHING:

@@ -67,7 +67,11 @@ def shows(data: bytes, forbids: tuple[str, ...], quoted: bool) -> bool:
         return True
     if not set(forbids) & set(NAMES):
         return False
-    return (_hit("needles", data) and _hit("names", data)) or (b"\\u00" in data if not quoted else b"\\" in data) and _hit("escapes", data)
+    return (
+        (_hit("needles", data) and _hit("names", data))
+        or ((b"\\u00" in data if not quoted else b"\\" in data)
+        and _hit("escapes", data))
+    )
 
 
 _LOOKS: dict[str, tuple[tuple[str | bytes, ...], int]] = {
@@ -110,7 +114,7 @@ def _hit(name: str, data: bytes) -> bool:
     if name not in scratches:  # a scratch serves one scan at a time
         scratches[name] = hyperscan.Scratch(database)
 
-    def stop(number: int, *_: int) -> bool:
+    def stop(number: int, *_: object) -> bool:
         found.append(number)
         return True
 

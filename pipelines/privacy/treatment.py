@@ -40,7 +40,9 @@ def hushed(faults: pl.DataFrame, source: Source, contract: Contract) -> pl.DataF
     wires = _wires(source, contract)
     silent = guarded | {f.target for f in source.fields if set(f.wire) & set(wires)}
     silent |= {r.name for r in contract.row_rules if set(pl.sql_expr(r.condition).meta.root_names()) & guarded}
-    return faults.with_columns(pl.when(pl.col("column").is_in(sorted(silent))).then(_length("found")).otherwise("found").alias("found"))
+    return faults.with_columns(
+        pl.when(pl.col("column").is_in(sorted(silent))).then(_length("found")).otherwise("found").alias("found")
+    )
 
 
 def veiled(decoded: Decoded, source: Source, contract: Contract) -> Decoded:

@@ -1,6 +1,6 @@
 """Emergency calls: one row per incident and responding unit, with the instants of the response.
 
-No caller, no free text, no street address: they do not belong in the lake. A place is that of a cell of some 130 m, not of a house.
+No caller, no free text, no street address: they do not belong in the lake. A place is a cell of some 130 m, no house.
 """
 
 from datetime import timedelta

@@ -10,7 +10,11 @@ from schemas import ledger
 from tests.integration import chosen
 from tests.integration.chosen import DATA, Query
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not DATA.is_dir(), reason=f"the real files are not at {DATA}")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),  # eight years of days, each told twice
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"the real files are not at {DATA}"),
+]
 FIRST, SECOND = "TIMESTAMPTZ '2023-01-03 00:00 America/New_York'", "TIMESTAMPTZ '2023-02-08 00:00 America/New_York'"
 
 

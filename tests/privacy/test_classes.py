@@ -44,7 +44,7 @@ def test_a_contract_forbids_what_is_known() -> None:
     assert contract().forbids == ("image", "biometric", "plate")
     with pytest.raises(ContractError, match="forbids 'music'"):
         contract(forbids=("music",))
-    with pytest.raises(ContractError, match="only rows of feeds"):
+    with pytest.raises(ContractError, match="only feeds"):
         guarded = Column("c", "string", "c", privacy="pseudonymise", purpose="p")
         Contract("x", "reference", "d", 1, "d", (ID, guarded), ("id",))
 

@@ -63,8 +63,9 @@ def parquet(rows: list[dict]) -> bytes:
 def ngsi(rows: list[dict]) -> bytes:
     told = []
     for i, row in enumerate(rows):
-        flow = {"id": f"{row['sensor_id']}{i}", "type": "TrafficFlowObserved", "dateObserved": {"type": "DateTime", "value": row["observed_at"]}}
-        told.append(flow | {k: {"type": "Any", "value": v} for k, v in row.items() if k not in ("observed_at", "sensor_id")})
+        flow = {"id": f"{row['sensor_id']}{i}", "type": "TrafficFlowObserved", "dateObserved": row["observed_at"]}
+        more = {k: {"type": "Any", "value": v} for k, v in row.items() if k not in ("observed_at", "sensor_id")}
+        told.append(flow | more)
     return json.dumps(told).encode()
 
 
@@ -80,7 +81,9 @@ FORMATS = {
 @pytest.mark.parametrize("fmt", FORMATS)
 @given(anything, st.integers(0, 6), st.integers(0, 9), st.booleans())
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_a_row_with_forbidden_content_leaves_no_trace(fmt: str, planted: tuple[str, Any], levels: int, at: int, own: bool) -> None:
+def test_a_row_with_forbidden_content_leaves_no_trace(
+    fmt: str, planted: tuple[str, Any], levels: int, at: int, own: bool
+) -> None:
     name, value = planted
     rows = [event(minute=i) for i in range(10)]
     # in a field that nobody asks for, or in one that is read

@@ -84,7 +84,8 @@ def test_no_clear_identifier_is_anywhere(inbox: Inbox, fmt: str, capsys: pytest.
     elif fmt == "json":
         content = json.dumps(rows).encode()
     else:
-        flat = pl.DataFrame([{k: str(v) if v is not None else None for k, v in r.items()} for r in rows], infer_schema_length=None)
+        told = [{k: None if v is None else str(v) for k, v in r.items()} for r in rows]
+        flat = pl.DataFrame(told, infer_schema_length=None)
         path = inbox.folder / "made"
         flat.write_csv(path) if fmt == "csv" else flat.write_parquet(path)
         content = path.read_bytes() + (CLEAR.encode() + b",too,short\n" if fmt == "csv" else b"")
