@@ -18,7 +18,7 @@ def put(town, *days, seed=1):
 
 
 def test_days_of_a_contract():
-    months, days = registry.metrics()[METRIC], registry.metrics()["energy_daily"]
+    months, days = registry.metrics()[METRIC], registry.metrics()["parking_hourly"]
     assert months.partition_of(date(2028, 2, 29)) == date(2028, 2, 1)
     assert months.reads([date(2028, 2, 1)]) == [date(2028, 2, n) for n in range(1, 30)]
     assert days.days_of(MAY) == [MAY]

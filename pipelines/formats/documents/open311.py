@@ -14,14 +14,12 @@ from pipelines.formats.lines import Lines
 from pipelines.sources.source import Source
 from schemas.contract import Contract
 
-ROWS = ("/service_requests/request", "/service_requests", "")
-"""Requests stand at the root; servers that turn their XML into JSON keep its envelope."""
 CLOSED, UPDATED, STATUS = "closed_datetime", "updated_datetime", "status"
 
 
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
     """A row per request."""
-    requests = json_documents.entities(documents, ROWS)
+    requests = json_documents.entities(documents)
     names = source.document_names
     read = json_documents.values(requests.table, {n: _places(n) for n in dict.fromkeys([*names, STATUS, UPDATED])})
     status = pl.col(STATUS).str.strip_chars().str.to_lowercase()
