@@ -13,17 +13,8 @@ from schemas.contract import Contract
 from schemas.publish import Publish
 
 ROW = ""
-STATE = pl.List(
-    pl.Struct(
-        {
-            "_column": pl.String,
-            "_was": pl.String,
-            "_old": pl.Int64,
-            "_hidden_count": pl.Int64,
-            "_parts": pl.List(pl.Struct({"table": pl.String, "part": pl.String, "count": pl.Int64, "is_hidden": pl.Boolean})),
-        }
-    )
-)
+PARTS = pl.List(pl.Struct({"table": pl.String, "part": pl.String, "count": pl.Int64, "is_hidden": pl.Boolean}))
+STATE = {"_column": pl.String(), "_was": pl.String(), "_old": pl.Int64(), "_hidden_count": pl.Int64(), "_parts": PARTS}
 """What is remembered of the cells of a released row."""
 
 
@@ -90,13 +81,18 @@ def _whole(name: str, names: Sequence[str]) -> str | None:
 def remembered(before: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """The state of the cells of released rows: the key, `_column`, `_was`, `_old`, `_hidden_count`, `_parts`."""
     key = key_of(contract)
-    return before.select(*key, pl.col("_cells").str.json_decode(STATE).alias("c")).explode("c").unnest("c").drop_nulls("_column")
+    return (
+        before.select(*key, pl.col("_cells").str.json_decode(pl.List(pl.Struct(STATE))).alias("c"))
+        .explode("c")
+        .unnest("c")
+        .drop_nulls("_column")
+    )
 
 
 def assembled(rows: pl.DataFrame, judged: pl.DataFrame, before: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Released rows from judged cells (`_row`, `_column`, `_hidden`, `_held` and the state to remember)."""
     key, schema = key_of(contract), contract.polars_schema("published")
-    state = judged.group_by("_row").agg(pl.struct(f.name for f in STATE.inner.fields).sort_by("_column").alias("_cells"))
+    state = judged.group_by("_row").agg(pl.struct(*STATE).sort_by("_column").alias("_cells"))
     state = state.with_columns(_as_json("_cells"))
     flags = rows.with_row_index("_row").join(state, on="_row", how="left", maintain_order="left")
     old = before.select(*key, *(pl.col(c).alias(f"old {c}") for c in schema if c not in (*key, "release", "_cells")))
@@ -104,8 +100,8 @@ def assembled(rows: pl.DataFrame, judged: pl.DataFrame, before: pl.DataFrame, co
     hides: dict[str, list[pl.Expr]] = {}
     holds: dict[str, list[pl.Expr]] = {}
     for (name,), part in judged.partition_by("_column", as_dict=True).items():
-        said = part.select("_row", pl.col("_hidden").alias(f"hide {name}"), pl.col("_held").alias(f"hold {name}"))
-        flags = flags.join(said, on="_row", how="left", maintain_order="left")
+        judged_so = part.select("_row", pl.col("_hidden").alias(f"hide {name}"), pl.col("_held").alias(f"hold {name}"))
+        flags = flags.join(judged_so, on="_row", how="left", maintain_order="left")
         touched = (
             {c for c in schema if c not in (*key, "local_time", "release", "_cells")} if name == ROW else made_of(contract, name)
         )

@@ -59,10 +59,7 @@ def released(
         # a count that was published, and is the same, is known whatever is withheld now
         (~pl.col("_was_shown") | (pl.col("_count") != pl.col("_old"))).fill_null(True).alias("_fresh"),
     )
-    if parts is None:
-        found = found.with_columns(pl.lit(None, cell.STATE.inner.fields[-1].dtype).alias("_told"))
-    else:
-        found = _of_parts(found, parts, least)
+    found = found.with_columns(pl.lit(None, cell.PARTS).alias("_told")) if parts is None else _of_parts(found, parts, least)
     found = _by_row(found)
     lines = [[*(k for k in key if k != across), "_column"] for across in publish.across]
     lines += [[*key, "_split"]] if publish.splits else []
@@ -103,8 +100,8 @@ def _of_parts(found: pl.DataFrame, parts: pl.DataFrame, least: int) -> pl.DataFr
         ((pl.col("moved") > 0) & ((pl.col("moved") < 2) | (pl.col("by") < least))).any().alias("_tells_change"),
         (pl.col("n") == 0).any().alias("_derived"),
     )
-    listed = both.filter(pl.col("count").is_not_null()).group_by("_cell")
-    listed = listed.agg(pl.struct("table", "part", "count", unseen.alias("is_hidden")).sort_by("table", "part").alias("_told"))
+    told = pl.struct("table", "part", "count", unseen.alias("is_hidden")).sort_by("table", "part").alias("_told")
+    listed = both.filter(pl.col("count").is_not_null()).group_by("_cell").agg(told)
     found = found.join(judged, on="_cell", how="left").join(listed, on="_cell", how="left").sort("_cell")
     shown = pl.col("_was_shown")
     leaks = (pl.col("_tells") | (shown & pl.col("_tells_change"))).fill_null(False)

@@ -113,7 +113,12 @@ def describe(
         **lake_tables.made_of(store, found),
         "columns": [
             {
-                **{"name": c.name, "type": c.kind, "unit": c.unit, "nullable": c.nullable, "doc": c.doc, "formula": c.formula},
+                "name": c.name,
+                "type": c.kind,
+                "unit": c.unit,
+                "nullable": c.nullable,
+                "doc": c.doc,
+                "formula": c.formula,
                 "privacy": c.treatment,
             }
             for c in found.columns
