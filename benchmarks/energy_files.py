@@ -4,6 +4,7 @@ What is made of them is timed elsewhere.
 """
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -73,7 +74,7 @@ def _day(day: date, meters: int, has_gaps: bool) -> pl.DataFrame:
     return size.select((_as_expr(given.get(n))).cast(t).alias(n) for n, t in columns.items())
 
 
-def _as_expr(value: pl.Series | pl.Expr | None) -> pl.Expr:
+def _as_expr(value: Any) -> pl.Expr:
     return value if isinstance(value, pl.Expr) else pl.lit(value)
 
 

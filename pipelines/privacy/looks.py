@@ -67,10 +67,8 @@ def shows(data: bytes, forbids: tuple[str, ...], quoted: bool) -> bool:
         return True
     if not set(forbids) & set(NAMES):
         return False
-    return (
-        (_hit("needles", data) and _hit("names", data))
-        or ((b"\\u00" in data if not quoted else b"\\" in data)
-        and _hit("escapes", data))
+    return (_hit("needles", data) and _hit("names", data)) or (
+        (b"\\u00" in data if not quoted else b"\\" in data) and _hit("escapes", data)
     )
 
 

@@ -60,7 +60,7 @@ def _when() -> pl.Expr:
     return pl.when(notifications.on("missing_value")).then(pl.lit("null")).otherwise(text)
 
 
-def _attribute(name: str, value: pl.Expr, is_ld: bool, unit: str) -> list[pl.Expr]:
+def _attribute(name: str, value: pl.Expr, is_ld: bool, unit: str) -> list[pl.Expr | str]:
     kind = "Property" if is_ld else "Number"
     units = f',"unitCode":"{unit}"' if is_ld else f',"metadata":{{"unitCode":{{"type":"Text","value":"{unit}"}}}}'
     return [pl.lit(f',"{name}":{{"type":"{kind}","value":'), value, pl.lit((units if unit else "") + "}")]
@@ -71,7 +71,7 @@ def _entity(model: str, attributes: dict[str, pl.Expr], unit: str) -> pl.Expr:
     texts = []
     for is_ld in (False, True):
         kind = "Property" if is_ld else "DateTime"
-        pieces = [
+        pieces: list[pl.Expr | str] = [
             pl.lit('{"id":"'), "station_id", pl.lit(f'","type":"{model}","refPointOfInterest":{{"type":"Text","value":"'),
             "station_id", pl.lit(f'"}},"dateObserved":{{"type":"{kind}","value":'), _when(), pl.lit("}"),
         ]  # fmt: skip

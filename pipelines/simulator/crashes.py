@@ -29,13 +29,13 @@ def happened(
     city: City,
     start: int,
     end: int,
-    n: int,
+    wanted: float,
     blocked: pl.DataFrame,
     sensors: pl.DataFrame,
     cameras: pl.DataFrame,
     dark: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The crashes of a day [start, end), epoch seconds: about `n`, and those that block roads; sorted by time.
+    """The crashes of a day [start, end), epoch seconds: about `wanted`, and those that block roads; sorted by time.
 
     Args:
         blocked: roads that are blocked, as `mishaps.incidents` gives them; most are so by a crash.
@@ -50,7 +50,7 @@ def happened(
     jam_lat, jam_lon = districts.beside(rng, up["lat"].to_numpy(), up["lon"].to_numpy(), 10, 60)
     hours = np.arange(start, end, 3600)
     weight = BY_HOUR[local_hours(city, hours).astype(int)]
-    n = max(4, rng.poisson(n))
+    n = max(4, int(rng.poisson(wanted)))
     at = rng.choice(hours, n, p=weight / weight.sum()) + rng.integers(0, 3600, n)
     lat, lon = districts.somewhere(rng, rng.choice(len(DISTRICTS), n, p=BY_DISTRICT))
     camera = np.where(rng.random(n) < SEEN_SHARE, rng.integers(0, cameras.height, n), -1)

@@ -122,7 +122,7 @@ class Lamps:
         ]
         rows = pl.DataFrame({"lamp": np.concatenate([m[0] for m in moments]), "at": np.concatenate([m[1] for m in moments])})
         rows = rows.filter(pl.col("at").is_between(start, end - 1)).unique().sort("lamp", "at")
-        states = self._states(rows, switched, len(turns) and night[0, 0] <= start, dimmed, edges, windows)
+        states = self._states(rows, switched, bool(len(night) and night[0, 0] <= start), dimmed, edges, windows)
         until = pl.col("at").shift(-1).over("lamp").fill_null(end)
         return states.with_columns(told_s=until - pl.col("at"))
 

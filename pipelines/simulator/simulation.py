@@ -179,9 +179,9 @@ def simulate(
         post.take(more.feed, more.box, more.sent, start + timedelta(days=days - 1), more.tables)
     for box in post.boxes.values():
         box.close(bounds[-1])
-    called = truth.months_of_calls(pl.concat(post.called), life.references["districts"])
+    months = truth.months_of_calls(pl.concat(post.called), life.references["districts"])
     duration = {"energy_load_duration": truth.load_duration(pl.concat(post.tables["energy_load_30min"]), start)}
-    post.tables |= {name: [table] for name, table in (rest.last() | life.last() | called | duration).items()}
+    post.tables |= {name: [table] for name, table in (rest.last() | life.last() | months | duration).items()}
     return _told(folder, settings, post, began)
 
 

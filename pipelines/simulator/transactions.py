@@ -25,8 +25,8 @@ CUSTOMERS_PER_DAY = 0.8
 """Customers for each transaction of a day: some come more than once."""
 
 
-def submitted(rng: np.random.Generator, city: City, start: int, end: int, n: float) -> pl.DataFrame:
-    """About `n` transactions submitted in [start, end), epoch seconds, with how they end.
+def submitted(rng: np.random.Generator, city: City, start: int, end: int, wanted: float) -> pl.DataFrame:
+    """About `wanted` transactions submitted in [start, end), epoch seconds, with how they end.
 
     Returns:
         Columns of the contract (instants as epoch seconds), ended_s: when it is known how it ended.
@@ -35,7 +35,7 @@ def submitted(rng: np.random.Generator, city: City, start: int, end: int, n: flo
     hour = local_hours(city, hours)
     by_day = np.exp(-0.5 * ((hour - 11) / 3) ** 2) + 0.6 * np.exp(-0.5 * ((hour - 19.5) / 2) ** 2) + 0.03
     weight = by_day * (0.4 if weekday(city, start) > 4 else 1.0)
-    n = max(24, rng.poisson(n * weight.sum() / by_day.sum()))
+    n = max(24, int(rng.poisson(wanted * weight.sum() / by_day.sum())))
     service = rng.choice(len(SERVICES), n, p=SHARES)
     at = np.sort(rng.choice(hours, n, p=weight / weight.sum()) + rng.integers(0, 3600, n))
     names = np.array(SERVICES)[service]

@@ -16,13 +16,13 @@ CONTRACT = Contract(
     domain="safety",
     version=1,
     doc=(
-        "One quantity (pm2_5, pm10, no2, o3, noise) at one station in one hour. What was measured over an interval counts in each "
-        "hour by the time that it has of it; streams of one station are weighted alike, and what they cover together is coverage. "
-        "A row for every hour of the day of every quantity that was measured on it. Under the data capture of 75 % (threshold "
-        "air_data_capture_min_share) there is no mean: of an hour 45 minutes, of eight hours six, of a day 18 hours. Limits of "
-        "an hour, and eight-hour means, are for intervals of at most an hour. Day values stand in each hour of the day. Limits "
-        "are the thresholds air_<quantity>_*; how often one may be exceeded in a year is with them. For noise there are no limits "
-        "of an hour: Lden and Lnight of a year follow from sound_energy_s and measured_s by period."
+        "One quantity (pm2_5, pm10, no2, o3, noise) at one station in one hour. What was measured over an interval counts in "
+        "each hour by the time that it has of it; streams of one station are weighted alike, and what they cover together is "
+        "coverage. A row for every hour of the day of every quantity that was measured on it. Under the data capture of 75 % "
+        "(threshold air_data_capture_min_share) there is no mean: of an hour 45 minutes, of eight hours six, of a day 18 "
+        "hours. Limits of an hour, and eight-hour means, are for intervals of at most an hour. Day values stand in each hour "
+        "of the day. Limits are the thresholds air_<quantity>_*; how often one may be exceeded in a year is with them. For "
+        "noise there are no limits of an hour: Lden and Lnight of a year follow from sound_energy_s and measured_s by period."
     ),
     columns=(
         Column("station_id", "string", "station", nullable=False, pattern=IDENTIFIER),

@@ -38,7 +38,7 @@ GOOD = Contract(
         (Column("speed_kmh", "string", "", minimum=0), "bounds on a string", "belong to numbers"),
         (Column("speed_kmh", "int", "", allowed=("1",)), "allowed values or pattern on a int", "belong to strings"),
         (Column("speed_kmh", "float", "", pattern="x"), "allowed values or pattern on a float", "belong to strings"),
-        (Column("speed_kmh", "string", "", privacy="coarsen"), "'coarsen' has no treatment yet", "declare it open"),
+        (Column("speed_kmh", "string", "", privacy="coarsen"), "coarsen=None on a column that is coarsen", "go together"),
     ],
 )
 def test_a_column_that_contradicts_itself_is_refused_in_three_parts(column: Column, found: str, remedy: str) -> None:

@@ -71,7 +71,7 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     document_of = np.array(of, np.int64)
 
     def payloads(positions: pl.Series) -> pl.Series:
-        texts = {}
+        texts: dict[int, str] = {}
         for number in np.unique(document_of[positions.to_numpy()]).tolist():  # refused rows only
             first = int(np.searchsorted(document_of, number))
             wanted = [p for p in positions.to_list() if document_of[p] == number]
@@ -205,7 +205,8 @@ def _texts(document: bytes, wanted: set[int], is_refused: bool) -> dict[int, str
     """The XML of some readings, counted through the document; of a refused document, all of it."""
     if is_refused:
         return dict.fromkeys(wanted, document.decode(errors="backslashreplace"))
-    found, count = {}, 0
+    found: dict[int, str] = {}
+    count = 0
     for _, block in elements(document, ("IntervalBlock",)):
         readings = list(block.iterchildren("{*}IntervalReading"))
         found |= {
