@@ -77,7 +77,10 @@ def _shape(wire: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, int]:
             wire = wire.filter(pl.sql_expr(source.where))
         except pl.exceptions.PolarsError as error:
             place = f"[feeds.{source.feed}.sources.{source.name}] where"
-            raise SourceError(
-                place, " ".join(str(error).split())[:200], "compare texts with texts and numbers with numbers"
-            ) from error
+            raise SourceError(place, _unquoted(str(error)), "compare texts with texts and numbers with numbers") from error
     return wire, before - wire.height
+
+
+def _unquoted(text: str) -> str:
+    """What Polars says, without the values it quotes: they may be such as must not be told."""
+    return " ".join(text.partition("[")[0].split()).rstrip(": ")[:200]

@@ -29,7 +29,8 @@ class Publish:
         splits: counts that add up to a known one, such as those by channel.
         across: key columns over which totals may be known to others.
         of: the coarser metric whose rows are totals of this one's, by the key columns they share.
-        largest_share: the column with the share of the largest customer in a row: the rule is then 15/15 instead of k.
+        largest_share: the column with the share of the largest customer in a row: the rule is then 15/15 instead of k. It is
+            never released itself: with the total it tells that customer's amount.
         open_because: nothing of the metric is about people; why.
     """
 
