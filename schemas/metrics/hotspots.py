@@ -66,7 +66,7 @@ CONTRACT = Contract(
             formula="(sum_j w_j x_j - mean(x) W) / (s sqrt((N S - W^2) / (N - 1))), W = S = neighbourhood_cells, N = area_cells, "
             "s^2 = mean(x^2) - mean(x)^2",
         ),
-        ratio("p_value", "chance of a z-score at least as far from 0", "1", "erfc(|z_score| / sqrt(2))", 1),
+        ratio("p_value", "chance of a z-score at least as far from 0", "1", "erfc(abs(z_score) / sqrt(2))", 1),
         ratio(
             "q_value",
             "p-value adjusted for the tests of the month",

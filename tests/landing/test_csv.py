@@ -41,7 +41,7 @@ BAD = [
     ("m1,2026-05-01 01:00,1\0,V", "not_utf8", None),
     ("m1,2026-05-01 01:00,n/a,V", "wrong_type", "energy_kwh"),
     ("m1,2026-05-01 01:00,NaN,V", "not_finite", "energy_kwh"),
-    ("m1,2026-05-01 01:00,,V", "missing", "energy_kwh"),
+    ("m1,2026-05-01 01:00,,V", "rule_broken", "says_something"),
     ("m1,2026-05-01 01:00,-5,V", "out_of_range", "energy_kwh"),
     ("m1,2026-05-01 01:00,99999999,V", "rule_broken", "possible_power"),
     ("m1,2026-05-01 01:00,5,X", "not_allowed", "quality"),
