@@ -58,7 +58,8 @@ def samples() -> list[Sample]:
 
 def grown(sample: Sample, size: int) -> bytes:
     """A document of about this many bytes that says what the sample says, over and over."""
-    return GROWN[sample.written](sample.path.read_bytes(), size)
+    content = sample.path.read_bytes()
+    return _xml(content, size, ROWS[sample.format]) if sample.format in ROWS else GROWN[sample.written](content, size)
 
 
 def _json(content: bytes, size: int) -> bytes:
@@ -80,10 +81,11 @@ def _longest_list(node: Any) -> list | None:
     return max(found, key=lambda lst: len(json.dumps(lst)), default=None)
 
 
-def _xml(content: bytes, size: int) -> bytes:
+def _xml(content: bytes, size: int, tag: str | None = None) -> bytes:
     root = etree.fromstring(content)
-    # rows are what their parent has several of; the outermost such parent
-    parent = next(p for p in root.iter() if len(p) > 1 and sum(c.tag == p[-1].tag for c in p) > 1)
+    # rows are what their parent has several of; the outermost such parent, unless the format's rows are known
+    wanted = (p for p in root.iter() if len(p) > 1 and sum(c.tag == p[-1].tag for c in p) > 1)
+    parent = next(p for p in wanted if tag is None or etree.QName(p[-1]).localname == tag)
     row = parent[-1]
     for _ in range(size // max(len(etree.tostring(row)), 1)):
         parent.append(copy.copy(row))
@@ -121,5 +123,8 @@ def _records(content: bytes, size: int) -> bytes:
     events = content[begin.end() :] if begin else b""
     return content[: len(content) - len(events)] + events * max(size // max(len(events), 1), 1)
 
+
+ROWS = {"espi": "IntervalReading"}
+"""What a row is in XML where documents repeat larger things, too."""
 
 GROWN = {"json": _json, "xml": _xml, "json_lines": _lines, "csv": _csv, "parquet": _parquet, "pb": _protobuf, "dat": _records}

@@ -46,7 +46,13 @@ def good_rows(contract: Contract, layer: str, day: date = DAY, rows: int = 20) -
         if {"started_at", "ended_at", "duration_s"} <= values.keys():
             values["ended_at"] = values["started_at"] + timedelta(seconds=values["duration_s"])
         out.append(values | {"event_date": day} | ({"_position": row} if "_position" in values else {}))
-    return pl.DataFrame(out, schema=contract.polars_schema(layer))
+    frame = pl.DataFrame(out, schema=contract.polars_schema(layer))
+    for rule in contract.row_rules:  # what a rule forbids beside the other values is left out
+        kept = pl.sql_expr(rule.condition).fill_null(True).all()
+        if set(kept.meta.root_names()) <= set(frame.columns) and not frame.select(kept).item():
+            odd = [c.name for c in contract.columns if c.nullable and c.name in rule.condition]
+            frame = frame.with_columns(pl.lit(None, contract[n].dtype).alias(n) for n in odd)
+    return frame
 
 
 def put(lake: Lake, contract: Contract, layer: str, frame: pl.DataFrame, day: date = DAY, stem: str = "a") -> None:

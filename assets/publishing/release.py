@@ -42,6 +42,8 @@ def released(
         before: what was released of them last.
         parts: of a total, the counts released of finer metrics: its key, `_column`, `table`, `part`, `_count`, `is_hidden`.
     """
+    if not rows.height:
+        return pl.DataFrame(schema=contract.polars_schema("published")), 0
     publish, key = contract.publish or Publish(), cell.key_of(contract)
     least = limits.least(publish)
     found = cell.cells(rows, contract).with_row_index("_cell")

@@ -70,11 +70,6 @@ CONTRACT = Contract(
             "an empty chain says why",
             "critical",
         ),
-        TableRule(
-            "one_alert_a_call",
-            "SELECT count(incident_id) - count(DISTINCT incident_id) FROM this",
-            "a call answers one alert",
-        ),
     ),
     publish=Publish(count="n"),
     sources=("NFPA 1710, 2020 edition, section 3.3.53 (events of the response)",),

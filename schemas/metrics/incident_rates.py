@@ -62,13 +62,6 @@ CONTRACT = Contract(
             "an empty rate says why",
             "critical",
         ),
-        TableRule(
-            "all_is_the_sum_of_types",
-            "SELECT count(*) FROM (SELECT 1 FROM this WHERE area_kind = 'district' GROUP BY event_date, area "
-            "HAVING sum(n) FILTER (WHERE call_type = 'all') <> sum(n) FILTER (WHERE call_type <> 'all'))",
-            "the types of a district add up",
-            "critical",
-        ),
     ),
     sources=(
         "Porta (ed.), A Dictionary of Epidemiology, 6th edition (2014): rate, crude",

@@ -47,7 +47,7 @@ def test_findings_as_json(cli: Any, toml: Path) -> None:
     assert (first["since"], first["line"]["clock_offset_s"], first["line"]["speed_factor"]) == ("2026-05-05", 840, 1.609344)
     assert dict(zip(references()["sensors"].names, next(csv.reader([first["csv"]])), strict=True))["clock_offset_s"] == "840"
     assert (flow["feed"], flow["reference"], flow["devices"]) == ("traffic_flow", "sensors", 20)
-    assert (energy["findings"], energy["judged"]) == ([], {"energy_kwh": 36, "clock": 36})
+    assert (energy["findings"], energy["judged"]) == ([], {"energy_kwh": 36, "reading_kwh": 0, "clock": 36})
 
 
 def test_the_lines_on_the_screen_are_those_to_add(cli: Any, toml: Path, monkeypatch: Any) -> None:

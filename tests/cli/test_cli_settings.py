@@ -34,7 +34,7 @@ COLUMNS = '[feeds.traffic_flow.sources.a.columns]\nsensor_id = "s"\nobserved_at 
             "[feeds.traffic_flow.sources.a] time_zone: 'Mars/Base' is not an IANA zone",
         ),
         ('[city]\nname = "x"\ntime_zone = "Mars/Base"\n', "Mars/Base"),
-        (CITY + "[feeds.trafic_flow]\n", "feed trafic_flow: there is no such feed; use one of bike_stations, emergency_calls"),
+        (CITY + "[feeds.trafic_flow]\n", "feed trafic_flow: there is no such feed; use one of air_quality, bike_stations"),
         (CITY + "[lakes]\n", "lakes: there is no such setting; use one of city"),
         ("[city\n", "it is no TOML"),
     ],

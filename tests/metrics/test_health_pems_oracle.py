@@ -70,24 +70,42 @@ def detector(city, rows, sensor):
     ]
 
 
+def risen(rows):
+    """Rows of counters as rows of the energy since the state before; of a fall, and of the first, none is known."""
+    out, before = [], {}
+    for r in sorted(rows, key=lambda r: r["ended_at"]):
+        if r["energy_kwh"] is not None or r.get("reading_kwh") is None:
+            out.append(r)
+            continue
+        last = before.get(r["register"])
+        before[r["register"]] = r
+        since = (r["ended_at"] - last["ended_at"]).total_seconds() if last else None
+        rise = r["reading_kwh"] - last["reading_kwh"] if last else None
+        out.append(r | {"interval_s": max(since or 1, 1), "energy_kwh": rise if rise is not None and rise >= 0 else None})
+    return out
+
+
 def meter(city, rows, _):
-    rows = [r for r in rows if r["quality"] != "missing"]
+    rows = risen([r for r in rows if r["quality"] != "missing"])
+    known = [r for r in rows if r["energy_kwh"] is not None]
     peaks = defaultdict(list)
-    for r in rows:
+    for r in known:
         peaks[r["register"]].append(r["energy_kwh"] * 3600 / r["interval_s"])
     third = {k: sorted(v)[-3] if len(v) > 2 else None for k, v in peaks.items()}
 
     def is_high(r):
+        if r["energy_kwh"] is None:
+            return False
         load, of = r["energy_kwh"] * 3600 / r["interval_s"], third[r["register"]]
         return of is not None and of > 0 and load - of > 1.8 * of
 
     told, _ = counted(rows, rows, "register", city.day_seconds(DAY), lambda r: r["interval_s"])
     told |= {
-        "zero_share": share([r["energy_kwh"] == 0 for r in rows]),
+        "zero_share": share([r["energy_kwh"] == 0 for r in known]),
         "high_share": share([is_high(r) for r in rows]),
         "mismatch_share": None,
         "constant_share": constant_share(rows, "register", "ended_at", lambda r: r["energy_kwh"], 47),
-        "entropy": entropy([r["energy_kwh"] for r in rows]),
+        "entropy": entropy([r["energy_kwh"] for r in known]),
     }
     return told, [
         ("insufficient", told["coverage_share"] < 0.6),

@@ -191,6 +191,16 @@ def test_nothing_changed_is_nothing_released(lake: Lake) -> None:
     assert [f.path for f in lake.files("published", DAILY.name)] == before
 
 
+def test_a_day_that_lost_its_rows_is_released_empty(lake: Lake) -> None:
+    put(lake, rows((1, "d0", "k0", 25)), "a")
+    gate.release(lake)
+    for of in (DAILY, MONTHLY):
+        empty = pl.DataFrame(schema=of.polars_schema("metrics"))
+        lake.replace("metrics", of.name, of.arrow_schema("metrics"), [lake.write_part("metrics", of.name, FIRST, "b", empty)])
+    assert [r.partitions for r in gate.release(lake)] == [1, 1]
+    assert told(lake, DAILY).height == told(lake, MONTHLY).height == 0
+
+
 def test_fifteen_fifteen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """14 customers are too few; of 40, one with 20 % of the load is too large; 15 of which none has over 15 % are told."""
     share = Column("highest_meter_share", "float", "share of the largest", unit="share")
