@@ -29,14 +29,16 @@ class Publish:
         splits: counts that add up to a known one, such as those by channel.
         across: key columns over which totals may be known to others.
         of: the coarser metric whose rows are totals of this one's, by the key columns they share.
+        inside: columns that are never told, as rows overlap or would tell of single ones.
         largest_share: the column with the share of the largest customer in a row: the rule is then 15/15 instead of k. It is
-            never released itself: with the total it tells that customer's amount.
+            never told itself: with the total it tells that customer's amount.
         open_because: nothing of the metric is about people; why.
     """
 
     count: str = "n"
     plain: tuple[str, ...] = ()
     splits: tuple[tuple[str, ...], ...] = ()
+    inside: tuple[str, ...] = ()
     across: tuple[str, ...] = ()
     of: str | None = None
     largest_share: str | None = None
@@ -46,7 +48,13 @@ class Publish:
         """Raise ContractError where the metric has no such columns."""
         if self.open_because:
             return
-        for name in (self.count, self.largest_share or self.count, *self.plain, *(n for s in self.splits for n in s)):
+        for name in (
+            self.count,
+            self.largest_share or self.count,
+            *self.plain,
+            *self.inside,
+            *(n for s in self.splits for n in s),
+        ):
             if name not in names:
                 raise ContractError(f"{where}, publish", f"{name} is no column", f"use one of {names}")
         for name in self.across:

@@ -117,9 +117,8 @@ def assembled(rows: pl.DataFrame, judged: pl.DataFrame, before: pl.DataFrame, co
     ]  # fmt: skip
     release = pl.when(kept).then(pl.lit("held")).when(whole).then(pl.lit("suppressed")).otherwise(pl.lit("published"))
     out = flags.with_columns(*columns, release.alias("release"))
-    if contract.publish and contract.publish.largest_share:
-        # beside the total it is one customer's own amount
-        out = out.with_columns(pl.lit(None).alias(contract.publish.largest_share))
+    how = contract.publish or Publish()
+    out = out.with_columns(pl.lit(None).alias(c) for c in (*how.inside, how.largest_share) if c)
     if "null_reason" in schema:
         said = pl.when(whole & ~kept).then(pl.lit("suppressed")).otherwise("null_reason")
         out = out.with_columns(said.alias("null_reason"))

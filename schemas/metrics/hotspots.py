@@ -78,7 +78,8 @@ CONTRACT = Contract(
         NULL_REASON,
     ),
     key=("kind", "h3_cell"),
-    publish=Publish(plain=("neighbourhood_cells", "area_cells")),
+    # neighbourhoods overlap: of their sums, and of scores made of them, the counts of single cells could be solved for
+    publish=Publish("area_n", inside=("n", "neighbourhood_n", "expected_n", "z_score", "p_value", "q_value")),
     table_rules=(
         TableRule(
             "null_has_reason",
