@@ -131,7 +131,9 @@ def first_fault(frame: pl.DataFrame, judged: list[Rule]) -> pl.DataFrame:
     """
     which = pl.coalesce(pl.when(r.broken).then(pl.lit(i, pl.Int16)) for i, r in enumerate(judged))
     marked = frame.with_columns(which.alias("_rule")).filter(pl.col("_rule").is_not_null())
-    known = pl.col("event_date") if "event_date" in frame.columns else pl.lit(None, pl.Date)
+    # a time that is not believed dates nothing, whatever else the row is refused for
+    unbelieved = pl.any_horizontal(*(r.broken for r in judged if r.code in UNBELIEVED), pl.lit(False))
+    known = pl.when(~unbelieved).then("event_date") if "event_date" in frame.columns else pl.lit(None, pl.Date)
     parts = [
         part.select(
             pl.col("_position").cast(pl.Int64),
@@ -139,8 +141,7 @@ def first_fault(frame: pl.DataFrame, judged: list[Rule]) -> pl.DataFrame:
             pl.lit(rule.column).alias("column"),
             rule.found.alias("found"),
             pl.lit(rule.expected).alias("expected"),
-            # a time that is not believed dates nothing
-            (pl.lit(None, pl.Date) if rule.code in UNBELIEVED else known).alias("event_date"),
+            known.alias("event_date"),
         )
         for (index,), part in marked.partition_by("_rule", as_dict=True).items()
         for rule in [judged[index]]

@@ -112,6 +112,17 @@ def test_a_row_with_many_faults_carries_the_first_in_the_contracts_order() -> No
     ]
 
 
+def test_a_time_that_is_not_believed_dates_nothing_whatever_else_is_wrong() -> None:
+    """The door's name is refused first; the year 40000, which no calendar of Python has, must not become its day."""
+    wild = pl.lit(1_200_000_000_000_000_000).cast(pl.Datetime("us", "UTC"))
+    rows = frame({"door_id": "?"}, {"door_id": "?"}).with_columns(
+        pl.when(pl.col("_position") == 100).then(wild).otherwise("seen_at").alias("seen_at")
+    )
+    _, faults = split(rows.with_columns(pl.col("seen_at").dt.date().alias("event_date")), CONTRACT, NOW)
+    assert faults["code"].to_list() == ["wrong_form"] * 2
+    assert faults["event_date"].to_list() == [None, NOW.date()]
+
+
 def test_rows_without_fault_come_back_as_they_came_and_no_fault_is_typed() -> None:
     rows = frame({}, {"people": None})
     kept, faults = split(rows, CONTRACT, NOW)
