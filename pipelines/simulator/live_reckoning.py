@@ -73,11 +73,6 @@ def reckon(lake: Lake, folder: Path, committed_us: Mapping[str, Sequence[int]]) 
         landed += refused_n + kept_n
         in_quarantine = int(refused["refused"].sum()) if refused.height else 0
         in_raw = int(held["held"].sum()) if held.height else 0
-        if any(c.privacy != "open" for c in registry.feed(str(feed)).columns):
-            # refused rows of such a feed are not kept as they came: they can be counted, and not told apart
-            altered = min(in_quarantine - refused_n, lines.height - refused_n - kept_n)
-            refused_n += altered
-            landed += altered
         repeated += in_quarantine + in_raw - refused_n - kept_n
         seconds = both.drop_nulls(["published_us", "readable_us"])
         waited.append(seconds.select(((pl.col("readable_us") - pl.col("published_us")) / 1e6).alias(""))[""])
