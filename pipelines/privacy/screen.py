@@ -99,6 +99,8 @@ def _refused(decoded: Decoded, forbids: tuple[str, ...], unsaid: bool) -> dict[i
     out = {}
     broken = shown.str.count_matches(NO_TEXT)
     odd = (broken >= MUCH) | ((broken >= FEW) & (broken * 10 >= sizes)) | shown.str.contains(BLOB)
+    # a line of NULs is none, and hides nothing
+    odd &= shown.str.strip_chars("\x00\r\n") != ""
     for at in odd.fill_null(False).arg_true():
         out[positions[at]] = redacted("no text", sizes[at])
     by_position = dict(zip(positions, shown, strict=True))

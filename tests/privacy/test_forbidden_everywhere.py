@@ -121,6 +121,17 @@ def test_rows_refused_for_another_reason_show_nothing_of_it(inbox: Inbox, caplog
         assert where_found(Path(inbox.lake.root), mark) == []
 
 
+def test_a_line_of_nuls_stays_as_it_came_whatever_stands_beside_it(inbox: Inbox) -> None:
+    """A disk leaves them behind. They hide nothing, and a payload that depends on its neighbours cannot be found again."""
+    nuls = "\x00" * 64
+    for name, beside in (("a.jsonl", json.dumps(event())), ("b.jsonl", '{"sensor_id": "caf\xe9"}')):
+        inbox.put(name, nuls.encode() + b"\n" + beside.encode("latin-1") + b"\n")
+        inbox.land("traffic_flow", uri=name, format="json_lines")
+    refused = inbox.refused("traffic_flow")
+    assert sorted(refused["code"]) == ["malformed", "malformed", "not_utf8"]
+    assert refused.filter(pl.col("code") == "malformed")["payload"].to_list() == [nuls, nuls]
+
+
 def test_a_csv_with_a_column_of_plates(inbox: Inbox) -> None:
     rows = [event(minute=i, plate="" if i % 2 else f"B-XY {i}1234") for i in range(10)]
     broken = comma_separated(rows) + b"a,1,B-XY 91234\n"
