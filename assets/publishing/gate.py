@@ -64,12 +64,13 @@ def release(lake: Lake) -> list[Released]:
     at = thresholds(lake)
     count, customers, share = (at[name] for name in LIMITS)
     limits = Limits(round(count), round(customers), share)
-    return [_release(lake, contract, limits) for contract in gated().values()]
+    through = gated()
+    finer = {name: [c for c in through.values() if c.publish and c.publish.of == name] for name in through}
+    return [_release(lake, contract, limits, finer[name]) for name, contract in through.items()]
 
 
-def _release(lake: Lake, contract: Contract, limits: Limits) -> Released:
+def _release(lake: Lake, contract: Contract, limits: Limits, finer: Sequence[Contract]) -> Released:
     name, publish = contract.name, contract.publish or Publish()
-    finer = [c for c in gated().values() if c.publish and c.publish.of == name]
     own = _by_day(lake.files("metrics", name))
     theirs = {c.name: _by_day(lake.files("published", c.name)) for c in finer}
     current = {f.event_date: f.path.rpartition("/")[2] for f in lake.files("published", name)}
@@ -122,11 +123,14 @@ def _rows(lake: Lake, contract: Contract, layer: str, days: Sequence[date]) -> p
 
 def _batches(days: Sequence[date], files: dict[date, list[File]]) -> Iterator[list[date]]:
     batch: list[date] = []
+    rows = 0
     for day in days:
-        if batch and sum(f.rows for d in [*batch, day] for f in files[d]) > BATCH_ROWS:
+        more = sum(f.rows for f in files[day])
+        if batch and rows + more > BATCH_ROWS:
             yield batch
-            batch = []
+            batch, rows = [], 0
         batch.append(day)
+        rows += more
     if batch:
         yield batch
 

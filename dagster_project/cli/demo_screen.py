@@ -130,6 +130,7 @@ def _next(shown: dict[str, Any]) -> None:
     for title, path, doc in places:
         grid.add_row(title, f"[bold]{path}[/]", f"[dim]{doc}[/]")
     screen.print(grid)
+    told.print_released(shown["exports"]["released"])
     metric = max((t for t in shown["tables"] if t["layer"] == "metrics"), key=lambda t: t["rows"])["table"]
     steps = (
         ("ask the lake in SQL", f'query -c {config} "FROM {metric} LIMIT 5"'),

@@ -46,9 +46,25 @@ def building(built: "Built") -> dict[str, Any]:
 
 
 def exporting(folder: Path, catalog: dict[str, Any]) -> dict[str, Any]:
-    """Where the exports are."""
+    """Where the exports are, and what this export let through the publish gate."""
     folder = folder.absolute()
-    return {"folder": str(folder), "duckdb": str(folder / catalog["duckdb"]["file"]), "catalog": str(folder / "catalog.json")}
+    places = {"folder": str(folder), "duckdb": str(folder / catalog["duckdb"]["file"]), "catalog": str(folder / "catalog.json")}
+    return places | {"released": catalog["released"]}
+
+
+def print_released(released: Sequence[dict[str, Any]]) -> None:
+    """What the publish gate withheld of the metrics that it let through, and what it could not protect."""
+    from dagster_project.cli.terminal import console
+
+    withheld = {r["metric"]: r["suppressed"] + r["held"] for r in released if r["suppressed"] + r["held"]}
+    if withheld:
+        rows, names = sum(withheld.values()), ", ".join(withheld)
+        text = f"{rows:,} rows that could tell of single people are withheld or as they were (docs/privacy.md): {names}"
+        console().print(text, markup=False, soft_wrap=True, style="dim")
+    for one in released:
+        if one["exposed"]:
+            text = f"{one['metric']}: {one['exposed']:,} withheld counts can be worked out from what earlier releases told"
+            console().print(text, markup=False, soft_wrap=True, style="yellow")
 
 
 def print_landed(landed: Sequence[Any], seconds: float) -> None:
@@ -148,15 +164,7 @@ def print_exports(folder: Path, catalog: dict[str, Any]) -> None:
     file = f"citylake.duckdb ({size(catalog['duckdb']['bytes'])})"
     text = f"Exported {published} metrics to {near(told['folder'])}: {file}, parquet/, csv/, catalog.json"
     console().print(text, markup=False, soft_wrap=True)
-    withheld = {r["metric"]: r["suppressed"] + r["held"] for r in catalog["released"] if r["suppressed"] + r["held"]}
-    if withheld:
-        rows, names = sum(withheld.values()), ", ".join(withheld)
-        text = f"{rows:,} rows that could tell of single people are withheld or as they were (docs/privacy.md): {names}"
-        console().print(text, markup=False, soft_wrap=True, style="dim")
-    for one in catalog["released"]:
-        if one["exposed"]:
-            text = f"{one['metric']}: {one['exposed']:,} withheld rows can be worked out from what earlier releases told"
-            console().print(text, markup=False, soft_wrap=True, style="yellow")
+    print_released(told["released"])
 
 
 def _gate(result: Any) -> dict[str, Any]:
