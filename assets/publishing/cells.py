@@ -62,6 +62,7 @@ def cells(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
             pl.col(n).fill_null(0).cast(pl.Int64).alias("_count"),
             ((pl.col(of[n] or n) - pl.col(n)) if of[n] else pl.lit(None)).cast(pl.Int64).alias("_rest"),
             pl.lit(split.get(n, f"={n}")).alias("_split"),
+            pl.lit(n in split).alias("_is_split"),
             (pl.col(publish.largest_share) if publish.largest_share and n == publish.count else pl.lit(None))
             .cast(pl.Float64)
             .alias("_share"),

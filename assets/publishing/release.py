@@ -62,10 +62,10 @@ def released(
         (~pl.col("_was_shown") | (pl.col("_count") != pl.col("_old"))).fill_null(True).alias("_fresh"),
     )
     found = found.with_columns(pl.lit(None, cell.PARTS).alias("_told")) if parts is None else _of_parts(found, parts, least)
-    found = _by_row(found)
+    found = _summed(_by_row(found))
     lines = [[*(k for k in key if k != across), "_column"] for across in publish.across]
-    lines += [[*key, "_split"]] if publish.splits else []
-    free = completed(found.filter(~pl.col("_held")), lines, least)
+    free = completed(found.filter(~pl.col("_held")), lines, least, [*key, "_split"] if publish.splits else None)
+    free = free.with_columns(pl.col("_exposed") & pl.col("_few"))  # what only stood in front of another has nothing to hide
     judged = pl.concat([free, found.filter("_held").with_columns(pl.lit(False).alias("_exposed"))])
     return cell.assembled(rows, _state(_by_row(judged)), before, contract), int(judged["_exposed"].sum())
 
@@ -77,6 +77,15 @@ def _by_row(found: pl.DataFrame) -> pl.DataFrame:
         (pl.col("_hidden") | (pl.col("_hidden") & whole).any().over("_row")).alias("_hidden"),
         (pl.col("_held") | (pl.col("_held") & whole).any().over("_row")).alias("_held"),
     ).sort("_cell")
+
+
+def _summed(found: pl.DataFrame) -> pl.DataFrame:
+    """Mark the counts that add up to one that is told. One that is all of it is known: readers see that the others are 0."""
+    whole = pl.col("_column") == cell.ROW
+    told = pl.col("_is_split") & ~(pl.col("_hidden") & whole).any().over("_row")
+    found = found.with_columns(told.alias("_summed"))
+    alone = pl.col("_summed") & ((pl.col("_count") > 0).sum().over("_row", "_split") == 1)
+    return found.with_columns((pl.col("_fresh") & ~alone).alias("_fresh")).sort("_cell")
 
 
 def _of_parts(found: pl.DataFrame, parts: pl.DataFrame, least: int) -> pl.DataFrame:

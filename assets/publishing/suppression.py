@@ -14,7 +14,11 @@ TRIES = 2000
 """Steps in which the equations must be solved; some tens are usual."""
 
 
-def completed(cells: pl.DataFrame, lines: Sequence[Sequence[str]], least: int) -> pl.DataFrame:
+Line = Sequence[str]
+"""Columns whose values the cells of a line share."""
+
+
+def completed(cells: pl.DataFrame, lines: Sequence[Line], least: int, sums: Line | None = None) -> pl.DataFrame:
     """Withhold further cells until no line gives away one of its own.
 
     A line is a set of cells whose total may be known; one of which nothing is published has none. It keeps its secret where
@@ -23,16 +27,18 @@ def completed(cells: pl.DataFrame, lines: Sequence[Sequence[str]], least: int) -
 
     Args:
         cells: `_cell` (0..n-1), `_count`, `_hidden`, `_fresh` (readers cannot know its count), and the columns of lines.
-        lines: for each family of lines the columns whose values a line's cells share.
+        lines: families of lines.
+        sums: a family whose totals are told themselves where `_summed` says so, even if nothing of the line is.
 
     Returns:
         The cells, with `_hidden` completed, and `_exposed`: hidden cells that could not be protected, as readers know the others.
     """
+    every = [*lines, sums] if sums else lines
     while True:
-        more = _next(cells, lines, least)
+        more = _next(cells, every, least)
         if more.size == 0:
-            told = _told(cells, lines)
-            more = _beside(cells, lines, told) if told.size else told
+            told = _told(cells, every, sums)
+            more = _beside(cells, every, told) if told.size else told
             if more.size == 0:
                 return cells.with_columns(pl.col("_cell").is_in(pl.Series(told, dtype=pl.UInt32).implode()).alias("_exposed"))
         cells = cells.with_columns(pl.col("_hidden") | pl.col("_cell").is_in(pl.Series(more, dtype=pl.UInt32).implode()))
@@ -46,14 +52,14 @@ def _candidate() -> pl.Expr:
     return ~pl.col("_hidden") & pl.col("_fresh") & (pl.col("_count") > 0)
 
 
-def _next(cells: pl.DataFrame, lines: Sequence[Sequence[str]], least: int) -> np.ndarray:
+def _next(cells: pl.DataFrame, lines: Sequence[Line], least: int) -> np.ndarray:
     """For each line that gives something away, its smallest cell that can be withheld."""
     found = []
     for shared in lines:
         broken = cells.group_by(shared).agg(
             _unknown().sum().alias("_n"),
             pl.col("_count").filter(_unknown()).sum().alias("_sum"),
-            pl.col("_cell").filter(_candidate()).sort_by(pl.col("_count").filter(_candidate())).first().alias("_pick"),
+            pl.struct("_count", "_cell").filter(_candidate()).min().struct.field("_cell").alias("_pick"),
         )
         weak = (pl.col("_n") > 0) & ((pl.col("_n") < 2) | (pl.col("_sum") < least))
         found.append(broken.filter(weak & pl.col("_pick").is_not_null())["_pick"].to_numpy())
@@ -62,12 +68,13 @@ def _next(cells: pl.DataFrame, lines: Sequence[Sequence[str]], least: int) -> np
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint32)
 
 
-def _told(cells: pl.DataFrame, lines: Sequence[Sequence[str]]) -> np.ndarray:
+def _told(cells: pl.DataFrame, lines: Sequence[Line], sums: Line | None) -> np.ndarray:
     """Unknown cells that the totals of all lines tell exactly: those whose unit vector is made of the lines' equations."""
     unknown = cells.filter(_unknown())
     rows, columns, size = [], [], 0
     for shared in lines:
-        shown = cells.filter(~pl.col("_hidden") & (pl.col("_count") > 0)).select(shared).unique()
+        has_total = ~pl.col("_hidden") & (pl.col("_count") > 0)
+        shown = cells.filter(has_total | pl.col("_summed") if shared is sums else has_total).select(shared).unique()
         inside = unknown.with_row_index("_at").join(shown, on=list(shared), how="semi", nulls_equal=True)
         if inside.height:
             rows.append(inside.select(pl.struct(shared).rank("dense").cast(pl.Int64)).to_series().to_numpy() - 1 + size)
@@ -94,7 +101,7 @@ def _determined(equations: csr_matrix) -> np.ndarray:
     return bound
 
 
-def _beside(cells: pl.DataFrame, lines: Sequence[Sequence[str]], told: np.ndarray) -> np.ndarray:
+def _beside(cells: pl.DataFrame, lines: Sequence[Line], told: np.ndarray) -> np.ndarray:
     """A further cell in a line of each cell that is told."""
     found = []
     victims = cells.filter(pl.col("_cell").is_in(pl.Series(told, dtype=pl.UInt32).implode()))

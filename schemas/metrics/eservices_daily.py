@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, NULL_REASON, N, count, ratio, total
+from schemas.measure import COVERAGE, NULL_REASON, N, count, ratio, says_why, total
 from schemas.publish import Publish
 
 CHANNELS = ("web", "app", "kiosk", "phone", "counter", "post", "unknown")
@@ -66,14 +66,17 @@ CONTRACT = Contract(
     ),
     key=("service", "district"),
     lookback_days=183,
-    publish=Publish(plain=("amount_cents",), splits=(tuple(f"{c}_n" for c in CHANNELS),), across=("service", "district")),
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE (completion_share IS NULL OR digital_share IS NULL) AND null_reason IS NULL",
-            "an empty share says why",
-            "critical",
+    publish=Publish(
+        plain=("amount_cents",),
+        splits=(
+            tuple(f"{c}_n" for c in CHANNELS),
+            ("completed_n", "rejected_n", "abandoned_n", "cancelled_n"),
+            ("attended_n", "no_show_n"),
         ),
+        across=("service", "district"),
+    ),
+    table_rules=(
+        says_why("share", "completion_share", "digital_share"),
         TableRule(
             "channels_add_up",
             "SELECT count(*) FROM this WHERE n <> web_n + app_n + kiosk_n + phone_n + counter_n + post_n + unknown_n",

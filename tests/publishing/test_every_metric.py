@@ -52,3 +52,9 @@ def test_no_count_of_few_is_released(town: Town, metric: str) -> None:
     for name in left:
         wrong = shown.filter(pl.col(name).is_not_null() & (pl.col(name) != pl.col(f"{name} exact")))
         assert wrong.height == 0, f"{name} is told otherwise than it was measured"
+    for split in publish.splits:
+        # the only one of a split that is not seen is what the others leave of their total
+        unseen = [(pl.col(n).is_null() & (pl.col(f"{n} exact") > 0)) for n in split]
+        few = [u & (pl.col(f"{n} exact") < least) for n, u in zip(split, unseen, strict=True)]
+        alone = shown.filter((pl.sum_horizontal(unseen) == 1) & pl.any_horizontal(few))
+        assert alone.height == 0, f"{split}: the only one withheld follows from the others"

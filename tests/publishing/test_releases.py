@@ -191,6 +191,31 @@ def test_nothing_changed_is_nothing_released(lake: Lake) -> None:
     assert [f.path for f in lake.files("published", DAILY.name)] == before
 
 
+def test_counts_that_add_up_give_none_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand. Of 14 = 12 + 2 the 2 is withheld, and with it the 12, or the 2 would be told. The totals of web and app over the
+    districts ask for one more each: not c's 12, which is known from 12 and 0, but b's 25 and 15.
+    """
+    split = tuple(Column(n, "int", n) for n in ("web_n", "app_n"))
+    share = Column("web_share", "float", "share", unit="share", formula="web_n / n")
+    by_channel = Contract(
+        "channels", "metric", "services", 1, "Channels.", (COLUMNS[0], N, *split, share), ("district",),
+        publish=Publish(splits=(("web_n", "app_n"),), across=("district",)),
+    )  # fmt: skip
+    monkeypatch.setattr(registry, "metrics", lambda: {"channels": by_channel})
+    lake = Lake(tmp_path / "lake")
+    counts = [("a", 14, 12, 2), ("b", 40, 25, 15), ("c", 12, 12, 0), ("d", 90, 50, 40)]
+    frame = pl.DataFrame(counts, schema=["district", "n", "web_n", "app_n"], orient="row")
+    frame = frame.with_columns(web_share=pl.col("web_n") / pl.col("n"))
+    lake.replace(
+        "metrics", "channels", by_channel.arrow_schema("metrics"), [lake.write_part("metrics", "channels", FIRST, "a", frame)]
+    )
+    gate.release(lake)
+    found = lake.scan("published", "channels")
+    assert found is not None
+    shown = found.sort("district").select("n", "web_n", "app_n", "web_share").collect().rows()
+    assert shown == [(14, None, None, None), (40, None, None, None), (12, 12, 0, 1.0), (90, 50, 40, 50 / 90)]
+
+
 def test_a_day_that_lost_its_rows_is_released_empty(lake: Lake) -> None:
     put(lake, rows((1, "d0", "k0", 25)), "a")
     gate.release(lake)
