@@ -74,11 +74,10 @@ CREATE MACRO is_tentative(upstream, downstream, t1, t2, t3) AS
     upstream - downstream >= t1 AND relative_drop(upstream, downstream) >= t2 AND downstream <= t3;
 CREATE MACRO is_lasting(upstream, downstream, t2) AS coalesce(relative_drop(upstream, downstream) >= t2, false);
 
--- Hours (from 0) into which a spell of a day reaches, both in microseconds since the day began; and what of it is in one of them.
-CREATE MACRO hours_of_spell(from_us, until_us) AS range(from_us // 3600000000, (until_us - 1) // 3600000000 + 1);
+-- Bins (from 0) into which a spell of a day reaches, all in microseconds since the day began; and what of it is in one of them.
+CREATE MACRO bins_of_spell(from_us, until_us, bin_us) AS range(from_us // bin_us, (until_us - 1) // bin_us + 1);
 
-CREATE MACRO us_in_hour(from_us, until_us, hour) AS
-    least(until_us, (hour + 1) * 3600000000) - greatest(from_us, hour * 3600000000);
+CREATE MACRO us_in_bin(from_us, until_us, bin, bin_us) AS least(until_us, (bin + 1) * bin_us) - greatest(from_us, bin * bin_us);
 
 -- Metres between two places of WGS 84: the haversine on a sphere of the earth's mean radius (IUGG), within 0.5 % of the ellipsoid.
 CREATE MACRO metres_between(lat1, lon1, lat2, lon2) AS 2 * 6371008.8 * asin(sqrt(least(
@@ -142,8 +141,10 @@ END;
 -- Energy of one meter as an exact decimal: narrower than exact(), for sums over millions of readings; up to 1e9 kWh.
 CREATE MACRO exact_kwh(x) AS CAST(x AS DECIMAL(18, 9));
 
--- Seconds from one instant to another; of instants that run backwards, as of clocks that disagree, none.
-CREATE MACRO seconds_on(a, b) AS CASE WHEN us_between(a, b) >= 0 THEN us_between(a, b) / 1e6 END;
+-- Microseconds, and seconds, from one instant to another; of instants that run backwards, as of clocks that disagree, none.
+CREATE MACRO us_on(a, b) AS CASE WHEN us_between(a, b) >= 0 THEN us_between(a, b) END;
+
+CREATE MACRO seconds_on(a, b) AS us_on(a, b) / 1e6;
 
 -- Bands of latitude as high as a distance, numbered northwards: what is within it lies in the same band or in the next.
 CREATE MACRO metres_band(lat, metres) AS CAST(floor(radians(lat) * 6371008.8 / metres) AS BIGINT);

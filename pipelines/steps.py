@@ -123,16 +123,20 @@ def decode(chunk: reading.Chunk | Split | Gathered, landing: Landing) -> Batch:
 
 
 def _of_bytes(chunk: reading.Chunk, landing: Landing, origin: str) -> Decoded:
-    source, contract = landing.source, landing.contract
+    source = landing.source
     if not source.is_cut:
         if chunk.broken:
             return Decoded(())
         ends = np.array([end for _, end in chunk.documents], np.int64)
         return _of_documents(Lines.between(chunk.data, np.concatenate(([0], ends[:-1])), ends), landing, origin)
-    lines = Lines(chunk.data, chunk.offset, source.encoding)
-    read_as = csv.decode(lines, source, chunk.header) if source.format == "csv" else json_lines.decode(lines, source, contract)
+    return _of_lines(Lines(chunk.data, chunk.offset, source.encoding), landing, origin, chunk.header)
+
+
+def _of_lines(lines: Lines, landing: Landing, origin: str, header: tuple[str, ...] = ()) -> Decoded:
+    source, contract = landing.source, landing.contract
+    read_as = csv.decode(lines, source, header) if source.format == "csv" else json_lines.decode(lines, source, contract)
     _accounted(origin, lines.count, read_as.count)
-    return screened(read_as, lines, source, contract, chunk.header)
+    return screened(read_as, lines, source, contract, header)
 
 
 def _of_documents(documents: Lines, landing: Landing, origin: str) -> Decoded:
@@ -150,10 +154,7 @@ def _of_messages(gathered: Gathered, landing: Landing) -> Batch:
     long: tuple[int, ...] = ()
     if source.is_cut:
         data, long = reading.without_long_lines(gathered.data, 0, landing.limits)
-        lines = Lines(data, 0, source.encoding)
-        decoded = json_lines.decode(lines, source, landing.contract)
-        _accounted(lot.origin, lines.count, decoded.count)
-        decoded = screened(decoded, lines, source, landing.contract)
+        decoded = _of_lines(Lines(data, 0, source.encoding), landing, lot.origin)
     else:
         decoded = _of_documents(gathered.documents, landing, lot.origin)
         origins = origins if decoded.documents is None else origins.of_rows(decoded.documents)

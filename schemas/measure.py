@@ -1,9 +1,10 @@
-"""Columns that every metric carries, said once.
+"""Columns that every metric carries, and the rule about them, said once.
 
 What a single metric measures is said in metrics/<name>.py.
 """
 
 from schemas.column import Column
+from schemas.contract import TableRule
 
 N = Column("n", "int", "rows measured", unit="rows", nullable=False, minimum=0)
 COVERAGE = Column("coverage_share", "float", "observed over expected", unit="share", nullable=False, minimum=0, maximum=1)
@@ -72,3 +73,15 @@ def total(name: str, doc: str, unit: str, formula: str) -> Column:
 def count(name: str, doc: str, formula: str) -> Column:
     """An additive part that counts: NULL where nothing can be known, and 0 is 0."""
     return Column(name, "int", doc, minimum=0, formula=formula)
+
+
+def says_why(what: str, *ratios: str) -> TableRule:
+    """The rule of a metric that has a reason wherever one of these ratios is empty.
+
+    Args:
+        what: a word for the ratios, such as "share".
+    """
+    empty = " OR ".join(f"{r} IS NULL" for r in ratios)
+    condition = f"({empty})" if len(ratios) > 1 else empty
+    sql = f"SELECT count(*) FROM this WHERE {condition} AND null_reason IS NULL"
+    return TableRule("null_has_reason", sql, f"an empty {what} says why", "critical")

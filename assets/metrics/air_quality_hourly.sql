@@ -29,7 +29,7 @@ pieces AS (
     SELECT
         * REPLACE (greatest(from_us, hour * 3600000000) AS from_us, least(until_us, (hour + 1) * 3600000000) AS until_us)
     FROM (
-        SELECT *, unnest(range(from_us // 3600000000, (until_us - 1) // 3600000000 + 1)) AS hour
+        SELECT *, unnest(bins_of_spell(from_us, until_us, 3600000000)) AS hour
         FROM (SELECT * REPLACE (from_us + 25200000000 AS from_us, until_us + 25200000000 AS until_us) FROM readings)
         WHERE until_us > from_us
     )

@@ -83,9 +83,6 @@ observed AS (
 )
 SELECT
     * EXCLUDE (seconds),
-    CASE
-        WHEN n = 0 AND energy_kwh IS NULL THEN 'no_data'
-        WHEN coverage_share < threshold('coverage_min_share') THEN 'low_coverage'
-    END AS null_reason,
+    coverage_reason(n > 0 OR energy_kwh IS NOT NULL, coverage_share) AS null_reason,
     CASE WHEN null_reason IS NULL THEN energy_kwh * 3600 / seconds END AS load_kw
 FROM observed

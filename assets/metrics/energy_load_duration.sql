@@ -39,10 +39,7 @@ placed AS (
         p.exceedance_share,
         least(c.covered / e.expected_half_hours, 1) AS coverage_share,
         (1 - p.exceedance_share) * (c.half_hours - 1) AS place,
-        CASE
-            WHEN c.n = 0 THEN 'no_data'
-            WHEN least(c.covered, c.half_hours) / e.expected_half_hours < threshold('coverage_min_share') THEN 'low_coverage'
-        END AS null_reason
+        coverage_reason(c.n > 0, least(c.covered, c.half_hours) / e.expected_half_hours) AS null_reason
     FROM curves AS c
     JOIN expected AS e USING (event_date)
     CROSS JOIN points AS p

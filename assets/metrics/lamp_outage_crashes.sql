@@ -59,13 +59,12 @@ near AS (
 pairs AS (
     SELECT n.*, o.lamp_id IS NOT NULL AS is_out
     FROM near AS n
-    JOIN days AS d USING (event_date)
     JOIN views.lamp_pieces AS s
         ON s.event_date = n.event_date AND s.lamp_id = n.lamp_id
         AND s.from_us <= n.at_us AND s.until_us > n.at_us AND s.is_out IS NOT NULL
     LEFT JOIN views.lamp_outages AS o
         ON o.event_date = n.event_date AND o.lamp_id = n.lamp_id
-        AND us_between(d.starts_at, o.outage_from) <= n.at_us AND us_between(d.starts_at, o.outage_until) > n.at_us
+        AND o.from_us <= n.at_us AND o.until_us > n.at_us
 ),
 -- A crash counts once in its own district; a pair of crash and lamp in the lamp's, where its hours are.
 counted AS (

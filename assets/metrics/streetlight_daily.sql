@@ -32,10 +32,10 @@ outages AS (
     SELECT
         event_date,
         lamp_id,
-        sum(us_between(outage_from, outage_until)) AS out_us,
-        min(outage_from) AS out_from_at,
-        arg_min(said_at, outage_from) AS out_said_at,
-        arg_min(said_by, outage_from) AS out_said_by
+        sum(until_us - from_us) AS out_us,
+        min(from_us) AS out_from_us,
+        arg_min(said_us, from_us) AS out_said_us,
+        arg_min(said_by, from_us) AS out_said_by
     FROM views.lamp_outages
     GROUP BY event_date, lamp_id
 ),
@@ -54,8 +54,8 @@ observed AS (
         CASE WHEN p.burn_known_us > 0 AND k.dark_us IS NOT NULL THEN CAST(coalesce(p.day_burn_us, 0) AS DOUBLE) / 3.6e9 END
             AS day_burn_h,
         CASE WHEN p.known_dark_us > 0 THEN CAST(coalesce(o.out_us, 0) AS DOUBLE) / 3.6e9 END AS outage_h,
-        o.out_from_at,
-        o.out_said_at,
+        make_timestamptz(epoch_us(d.starts_at) + o.out_from_us) AS out_from_at,
+        make_timestamptz(epoch_us(d.starts_at) + o.out_said_us) AS out_said_at,
         o.out_said_by,
         CASE WHEN p.burn_known_us > 0 AND k.dark_us IS NOT NULL THEN p.dark_switches END AS dark_switches,
         CAST(coalesce(p.drawn_us, 0) AS DOUBLE) / 3.6e9 AS metered_h,

@@ -17,7 +17,7 @@ candidates AS (
         i.on_scene_at,
         metres_between(a.lat, a.lon, i.place.lat, i.place.lon) AS distance_m
     FROM alerts AS a
-    LEFT JOIN views.incidents_answered AS i
+    LEFT JOIN views.call_incidents AS i
         ON i.call_at >= a.captured_at
         AND i.call_at <= a.captured_at + to_microseconds(CAST(threshold('camera_call_after_max_s') * 1e6 AS BIGINT))
     WHERE distance_m <= threshold('camera_call_near_m')

@@ -32,14 +32,14 @@ SELECT
     event_date,
     station_id,
     hour,
-    us_in_hour(from_us, until_us, hour) AS held_us,
+    us_in_bin(from_us, until_us, hour, 3600000000) AS held_us,
     vehicles_available,
     docks_available,
     is_renting,
     is_returning,
     at_us >= 0 AND hour = at_us // 3600000000 AS is_reported
 FROM (
-    SELECT *, unnest(hours_of_spell(from_us, until_us)) AS hour
+    SELECT *, unnest(bins_of_spell(from_us, until_us, 3600000000)) AS hour
     FROM spells
     WHERE until_us > from_us
 )

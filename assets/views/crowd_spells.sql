@@ -40,7 +40,7 @@ SELECT
     event_date,
     camera_id,
     quarter,
-    least(until_us, (quarter + 1) * 900000000) - greatest(from_us, quarter * 900000000) AS held_us,
+    us_in_bin(from_us, until_us, quarter, 900000000) AS held_us,
     people_count,
     area_m2,
     crowd,
@@ -48,7 +48,7 @@ SELECT
     is_sure,
     CASE WHEN at_us >= 0 AND quarter = at_us // 900000000 THEN counts_n ELSE 0 END AS counts_n
 FROM (
-    SELECT *, unnest(range(from_us // 900000000, (until_us - 1) // 900000000 + 1)) AS quarter
+    SELECT *, unnest(bins_of_spell(from_us, until_us, 900000000)) AS quarter
     FROM spells
     WHERE until_us > from_us
 )

@@ -1,5 +1,5 @@
--- Outages of lamps: dark hours in which a lamp gives no light, or says that it is defective, for longer than a short while. They
--- are cut at midnight, where they may be as short as they are.
+-- Outages of lamps, in microseconds since the day began: dark hours in which a lamp gives no light, or says that it is defective, for
+-- longer than a short while. They are cut at midnight, where they may be as short as they are.
 WITH
 out AS (
     SELECT event_date, lamp_id, at_us, from_us, until_us, is_defective
@@ -24,19 +24,9 @@ outages AS (
     FROM runs
     GROUP BY event_date, lamp_id, run
 )
-SELECT
-    o.event_date,
-    o.lamp_id,
-    p.district,
-    p.lat,
-    p.lon,
-    make_timestamptz(epoch_us(d.starts_at) + o.from_us) AS outage_from,
-    make_timestamptz(epoch_us(d.starts_at) + o.until_us) AS outage_until,
-    o.said_by,
-    make_timestamptz(epoch_us(d.starts_at) + o.said_us) AS said_at
+SELECT o.*
 FROM outages AS o
 JOIN days AS d USING (event_date)
-JOIN views.lamp_places AS p ON p.event_date = o.event_date AND p.lamp_id = o.lamp_id
 WHERE o.until_us - o.from_us >= threshold('lamp_outage_min_s') * 1000000
     OR o.from_us = 0
     OR o.until_us = us_between(d.starts_at, d.ends_at)

@@ -33,9 +33,9 @@ parts AS (
     FROM intervals
     WHERE from_us >= 0 AND from_us < day_us AND from_us // 1800000000 = (to_us - 1) // 1800000000
     UNION ALL
-    SELECT *, least(to_us, day_us, (half_hour + 1) * 1800000000) - greatest(from_us, half_hour * 1800000000) AS overlap_us
+    SELECT *, us_in_bin(from_us, least(to_us, day_us), half_hour, 1800000000) AS overlap_us
     FROM (
-        SELECT *, unnest(range(greatest(from_us, 0) // 1800000000, (least(to_us, day_us) - 1) // 1800000000 + 1)) AS half_hour
+        SELECT *, unnest(bins_of_spell(greatest(from_us, 0), least(to_us, day_us), 1800000000)) AS half_hour
         FROM intervals
         WHERE from_us < day_us AND (from_us < 0 OR from_us // 1800000000 <> (to_us - 1) // 1800000000)
     )
@@ -58,13 +58,13 @@ measured AS MATERIALIZED (
 spread AS (
     SELECT
         *,
-        least(to_us, day_us, (half_hour + 1) * 1800000000) - greatest(from_us, half_hour * 1800000000) AS estimated_us,
+        us_in_bin(from_us, least(to_us, day_us), half_hour, 1800000000) AS estimated_us,
         exact_kwh(energy_kwh * estimated_us / (to_us - from_us)) AS spread_kwh
     FROM (
         SELECT
             *,
             seconds * 1000000 AS day_us,
-            unnest(range(greatest(from_us, 0) // 1800000000, (least(to_us, day_us) - 1) // 1800000000 + 1)) AS half_hour
+            unnest(bins_of_spell(greatest(from_us, 0), least(to_us, day_us), 1800000000)) AS half_hour
         FROM counters
         WHERE is_gap AND from_us < seconds * 1000000 AND to_us > 0
     )
@@ -157,7 +157,7 @@ gap_parts AS MATERIALIZED (
         greatest(gap_from_us, half_hour * 1800000000) AS part_from_us,
         least(gap_to_us, (half_hour + 1) * 1800000000) AS part_to_us
     FROM (
-        SELECT *, unnest(range(gap_from_us // 1800000000, (gap_to_us - 1) // 1800000000 + 1)) AS half_hour
+        SELECT *, unnest(bins_of_spell(gap_from_us, gap_to_us, 1800000000)) AS half_hour
         FROM gaps
     )
 ),
@@ -191,9 +191,9 @@ likenesses AS (
         slot,
         CAST(sum(exact_kwh(energy_kwh * overlap_us / interval_us)) AS DOUBLE) / sum(overlap_us) AS kwh_us
     FROM (
-        SELECT *, least(from_us + interval_us, (slot + 1) * 1800000000) - greatest(from_us, slot * 1800000000) AS overlap_us
+        SELECT *, us_in_bin(from_us, from_us + interval_us, slot, 1800000000) AS overlap_us
         FROM (
-            SELECT *, unnest(range(from_us // 1800000000, (from_us + interval_us - 1) // 1800000000 + 1)) AS slot
+            SELECT *, unnest(bins_of_spell(from_us, from_us + interval_us, 1800000000)) AS slot
             FROM like_readings
         )
     )

@@ -33,14 +33,14 @@ SELECT
     event_date,
     facility_id,
     hour,
-    us_in_hour(from_us, until_us, hour) AS held_us,
+    us_in_bin(from_us, until_us, hour, 3600000000) AS held_us,
     occupied,
     capacity,
     is_closed,
     at_us >= 0 AND hour = at_us // 3600000000 AS is_reported,
     CASE WHEN is_reported AND is_comparable THEN occupied - occupied_before END AS change
 FROM (
-    SELECT *, unnest(hours_of_spell(from_us, until_us)) AS hour
+    SELECT *, unnest(bins_of_spell(from_us, until_us, 3600000000)) AS hour
     FROM spells
     WHERE until_us > from_us
 )

@@ -58,8 +58,6 @@ SELECT
     request_id,
     service_code,
     district,
-    lat,
-    lon,
     requested_at,
     expected_at,
     is_open,

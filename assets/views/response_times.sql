@@ -1,32 +1,23 @@
 -- Response times of incidents, over each day and over each month: a row per period, district and priority. Formulas and sources are in
 -- schemas/metrics/response_times_daily.py. Percentiles are taken of the period's incidents, never of other percentiles.
 WITH
--- Microseconds of each phase; NULL where an instant is missing.
-intervals AS (
-    SELECT
-        i.*,
-        us_between(call_at, dispatched_at) AS call_processing,
-        us_between(dispatched_at, en_route_at) AS turnout,
-        us_between(en_route_at, on_scene_at) AS travel,
-        us_between(call_at, on_scene_at) AS total,
-        -- The known instants in the order of the response: each must not be before any earlier one.
-        list_filter([call_at, dispatched_at, en_route_at, on_scene_at, cleared_at], lambda x: x IS NOT NULL) AS known
-    FROM views.call_incidents AS i
-    JOIN days USING (event_date)
-),
--- A phase that runs backwards is a fault of the clocks or of the typing, not a short phase: it is left out.
+-- Microseconds of each phase; NULL where an instant is missing. A phase that runs backwards is a fault of the clocks or of the typing, not
+-- a short phase: it is left out.
 phases AS (
     SELECT
         event_date,
         district,
         priority,
         on_scene_at,
-        CASE WHEN call_processing >= 0 THEN call_processing END AS call_processing_us,
-        CASE WHEN turnout >= 0 THEN turnout END AS turnout_us,
-        CASE WHEN travel >= 0 THEN travel END AS travel_us,
-        CASE WHEN total >= 0 THEN total END AS total_us,
+        us_on(call_at, dispatched_at) AS call_processing_us,
+        us_on(dispatched_at, en_route_at) AS turnout_us,
+        us_on(en_route_at, on_scene_at) AS travel_us,
+        us_on(call_at, on_scene_at) AS total_us,
+        -- The known instants in the order of the response: each must not be before any earlier one.
+        list_filter([call_at, dispatched_at, en_route_at, on_scene_at, cleared_at], lambda x: x IS NOT NULL) AS known,
         known = list_sort(known) AS is_in_order
-    FROM intervals
+    FROM views.call_incidents
+    JOIN days USING (event_date)
 ),
 of_periods AS (
     SELECT 'day' AS period, * FROM phases

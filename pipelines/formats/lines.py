@@ -128,9 +128,10 @@ class Lines:
         chosen = self.raw().gather(index)
         if self.encoding != "utf-8":
             return pl.Series("payload", [b.decode(self.encoding) for b in chosen], dtype=pl.String)
-        # only refused lines come here
-        shown = [b.decode(errors="backslashreplace") for b in chosen]
-        return pl.Series("payload", shown, dtype=pl.String)
+        try:
+            return chosen.cast(pl.String).rename("payload")
+        except pl.exceptions.ComputeError:  # some are no text
+            return pl.Series("payload", [b.decode(errors="backslashreplace") for b in chosen], dtype=pl.String)
 
 
 def _ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -8,11 +8,9 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.privacy import looks
-from pipelines.privacy.content import Found, find
+from pipelines.privacy.content import NOTHING, Found, find
 from pipelines.privacy.images import holds_bytes
 from schemas.privacy import NAMED_NUMBERS, SHORTEST, TEMPLATE_NUMBERS, may_be_template, named
-
-NOTHING = ["", "null", "none", "n/a", "na", "-", "true", "false"]
 
 
 def in_texts(texts: pl.Series, positions: pl.Series, forbids: tuple[str, ...], name: str | None = None) -> dict[int, Found]:
@@ -36,7 +34,7 @@ def in_columns(frame: pl.DataFrame, positions: pl.Series, forbids: tuple[str, ..
         column, kind = frame[name], named(name)
         if kind in forbids:
             said = column.cast(pl.String, strict=False) if not column.dtype.is_nested() else _encoded(column)
-            there = said.is_not_null() & ~said.str.strip_chars().str.to_lowercase().is_in(NOTHING)
+            there = said.is_not_null() & ~said.str.strip_chars().str.to_lowercase().is_in(list(NOTHING))
             sizes = said.str.len_chars()
             out |= {positions[at]: Found(str(kind), name, sizes[at]) for at in there.fill_null(False).arg_true()}
         else:

@@ -15,6 +15,8 @@ from schemas.privacy import FORBIDDEN, NAMED_NUMBERS, SHORTEST, TEMPLATE_NUMBERS
 NESTING = 5
 """How often content may be wrapped in text: JSON in a string, base64 of that, and so on."""
 SHOWN = 120
+NOTHING = {"", "null", "none", "n/a", "na", "-", "true", "false"}
+"""What is written where there is no value."""
 
 _NUMBER = re.compile(r"\s*-?\d[-+0-9.eE]*\s*")
 _NUMBERS = re.compile(rf"\[(?:\s*-?\d[-+0-9.eE]*\s*,){{{TEMPLATE_NUMBERS - 1}}}[-+0-9.eE,\s]*\]?")
@@ -23,7 +25,6 @@ _LINES = re.compile(r"[A-Za-z0-9+/_=\\-]{40,}(?:\s+[A-Za-z0-9+/_=\\-]{4,})*")
 # name and value in JSON that is broken, in XML, in forms
 _SAID = re.compile(r"""([^\W\d][\w.:-]*)["'\\]*\s*(?:=|:|>)\s*["'\\]*([^\s"'<>\\{}\[\],][^"'<>\\]*|[{\[])""")
 _REDACTED = re.compile(rf"\[redacted: ({'|'.join(FORBIDDEN)}), \d{{1,12}} characters\]")
-_NOTHING = {"", "null", "none", "n/a", "na", "-", "true", "false"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _of_text(text: str, name: str | None, forbids: tuple[str, ...], depth: int) 
         yield Found("biometric", short, len(text))
     for said, value in _SAID.findall(text):
         kind = named(said)
-        if kind in forbids and value.strip().lower() not in _NOTHING:
+        if kind in forbids and value.strip().lower() not in NOTHING:
             yield Found(str(kind), said[:SHOWN], len(value))
         if "biometric" in forbids and may_be_template(said) and _BLOB.match(value):
             yield Found("biometric", said[:SHOWN], len(value))
@@ -156,7 +157,7 @@ def _says(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(_says, value))
     if isinstance(value, str):
-        return value.strip().lower() not in _NOTHING and not _REDACTED.fullmatch(value)
+        return value.strip().lower() not in NOTHING and not _REDACTED.fullmatch(value)
     return isinstance(value, float) and value != 0
 
 

@@ -63,7 +63,7 @@ def shows(data: bytes, forbids: tuple[str, ...], quoted: bool) -> bool:
     """
     if not forbids or not data:
         return False
-    if (not quoted or _hit("long", data)) and _hit("runs", data):
+    if (not quoted or _hit("long", data)) and (_hit("runs", data) or (_hit("gaps", data) and _hit("hex", data))):
         return True
     if not set(forbids) & set(NAMES):
         return False
@@ -74,11 +74,10 @@ def shows(data: bytes, forbids: tuple[str, ...], quoted: bool) -> bool:
 
 _LOOKS: dict[str, tuple[tuple[str | bytes, ...], int]] = {
     "long": (('[^"]{64}',), 0),
-    # 40 characters without a gap, bytes as hex with gaps, numbers in brackets, and pictures as they are
+    # 40 characters without a gap, numbers in brackets, and pictures as they are
     "runs": (
         (
             r"[A-Za-z0-9+/_\\%-]{40}",
-            r"(?:[0-9A-Fa-f]{2}[ :,;-]{1,2}){16}",
             r"\[[-+0-9.eE,\s]{31}",
             r"[\"']63\\*[\"']\s*:",
             "data:image",
@@ -88,6 +87,9 @@ _LOOKS: dict[str, tuple[tuple[str | bytes, ...], int]] = {
         ),
         0,
     ),
+    # bytes as hex with gaps, which are dear to look for; and what they are made of, which is not
+    "gaps": (("[0-9A-Fa-f ,:;-]{48}",), 0),
+    "hex": (("(?:[0-9A-Fa-f]{2}[ :,;-]{1,2}){16}",), 0),
     "needles": (NEEDLES, hyperscan.HS_FLAG_CASELESS),
     "names": ((*NAMES["biometric"], *NAMES["plate"], TEMPLATES[1]), 0),
     "escapes": (ESCAPES, 0),

@@ -14,6 +14,7 @@ from pipelines.privacy import looks
 from pipelines.privacy.columns import in_columns, in_texts
 from pipelines.privacy.content import Found, without
 from pipelines.sources.source import Source
+from schemas.conform import FOUND_LENGTH
 from schemas.contract import Contract
 from schemas.privacy import named, redacted
 from schemas.rejection import Code
@@ -120,13 +121,9 @@ def _without(
 ) -> Decoded:
     before, known = decoded.payloads, decoded.faults
     if cleaned:
-        instead = pl.Series(list(cleaned.values()), dtype=pl.String).str.slice(0, 200)
-        changed = known["_position"].is_in(list(cleaned))
-        found = known["found"].to_list()
-        by_position = dict(zip(cleaned, instead, strict=True))
-        for at in changed.arg_true():
-            found[at] = by_position[known["_position"][at]] if found[at] is not None else None
-        known = known.with_columns(pl.Series("found", found, dtype=pl.String))
+        shown = {position: text[:FOUND_LENGTH] for position, text in cleaned.items()}
+        instead = pl.col("_position").replace_strict(shown, default=pl.col("found"), return_dtype=pl.String)
+        known = known.with_columns(pl.when(pl.col("found").is_not_null()).then(instead).alias("found"))
     if told:
         positions = pl.Series(list(told), dtype=pl.Int64)
         expected = "no " + ", no ".join(forbids)

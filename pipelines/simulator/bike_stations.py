@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator import polls
-from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
+from pipelines.simulator.faults import NONE, THIRTY_YEARS_S, FaultRates, draw, some, stretch, within
 from pipelines.simulator.mobility_truth import told_minutes
 from pipelines.simulator.sent import Sent, flags, hit, instant, named, stamped
-from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
 
 KINDS = ("repeat", "unreadable_number", "missing_value", "sentinel", "future", "epoch_ms", "any_docks", "new_field")
 POLL_S, HEARTBEAT_S, STALE_S = 600, 2400, 86_400

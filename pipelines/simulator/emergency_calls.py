@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator.calls import responding
-from pipelines.simulator.faults import FaultRates, draw
+from pipelines.simulator.faults import THIRTY_YEARS_S, FaultRates, draw
 from pipelines.simulator.outbox import BAD_UTF8
 from pipelines.simulator.sent import Sent, booked, flags, instant, lasting, named, stamped
 from schemas.city import City
@@ -19,7 +19,6 @@ TYPED = (
 TEXT = (*TYPED, "new_field", "unreadable_number", "truncated", "nul_bytes", "not_utf8", "array_line", "nan")
 PARQUET_DISTRICTS = ("Harbour", "West")
 INSTANTS = ("received_at", "dispatched_at", "en_route_at", "on_scene_at", "cleared_at")
-THIRTY_YEARS_S = 946_684_800
 
 
 def desks(rng: np.random.Generator, units: pl.DataFrame, rates: FaultRates) -> dict[str, Sent]:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 NONE = -1
+THIRTY_YEARS_S = 946_684_800
+"""How far ahead a clock is that lost its battery."""
 
 
 @dataclass(frozen=True)

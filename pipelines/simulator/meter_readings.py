@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator.clockwork import naive
-from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
+from pipelines.simulator.faults import NONE, THIRTY_YEARS_S, FaultRates, draw, some, stretch, within
 from pipelines.simulator.households import INTERVAL_S, flowing
 from pipelines.simulator.outbox import BAD_UTF8
 from pipelines.simulator.sent import Sent, booked, flags, instant, lasting, named
@@ -18,7 +18,6 @@ KINDS = (
     "sentinel", "future", "truncated", "nul_bytes", "not_utf8", "new_value",
 )  # fmt: skip
 HEADER = "meter,read_at,wh,quality\n"
-THIRTY_YEARS_S = 946_684_800
 
 
 def day(

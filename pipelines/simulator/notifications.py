@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator import polls
-from pipelines.simulator.faults import FaultRates, draw
+from pipelines.simulator.faults import THIRTY_YEARS_S, FaultRates, draw
 from pipelines.simulator.sent import Sent, flags, hit, named, stamped
 
-THIRTY_YEARS_S = 946_684_800
 KINDS = ("repeat", "correction", "unreadable_number", "missing_value", "future", "new_field")
 LATER = 3
 """Batches after which a row is told again."""

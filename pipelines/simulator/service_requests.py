@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator import polls
-from pipelines.simulator.faults import FaultRates, draw
+from pipelines.simulator.faults import THIRTY_YEARS_S, FaultRates, draw
 from pipelines.simulator.sent import Sent, flags, hit, instant, named, stamped
 from pipelines.simulator.service_register import SERVICES
-from pipelines.simulator.wording import CSV_FAULTS, THIRTY_YEARS_S, Wording, worded
+from pipelines.simulator.wording import CSV_FAULTS, Wording, worded
 from schemas import registry
 
 KINDS = ("missing_value", "unreadable_number", "future", "new_field", "out_of_order")

@@ -8,8 +8,8 @@ import zlib
 import numpy as np
 import polars as pl
 
+from pipelines.simulator.faults import THIRTY_YEARS_S
 from pipelines.simulator.outbox import BAD_UTF8
-from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
 
 TYPED = ("repeat", "late_minutes", "late_hours", "missing_value", "future")
 TEXT = (*TYPED, "unreadable_number", "truncated", "nul_bytes", "not_utf8", "float_count")

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator.detectors import passing
-from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
+from pipelines.simulator.faults import NONE, THIRTY_YEARS_S, FaultRates, draw, some, stretch, within
 from pipelines.simulator.outbox import BAD_UTF8
 from pipelines.simulator.sent import Sent, booked, flags, instant, lasting, named, stamped
 from schemas.city import City
@@ -16,7 +16,6 @@ KINDS = (
     "repeat", "correction", "late_minutes", "late_hours", "new_field", "text_number", "float_count", "unreadable_number",
     "missing_value", "sentinel", "future", "ms_for_s", "truncated", "nul_bytes", "not_utf8", "array_line", "nan",
 )  # fmt: skip
-THIRTY_YEARS_S = 946_684_800
 SENTINELS = (
     ("count", "-1"), ("count", "65535"), ("speed", "-1"), ("speed", "255"), ("speed", "327.67"),
     ("occupancy", "-1"), ("occupancy", "255"), ("occupancy", "65535"),

@@ -10,9 +10,8 @@ import polars as pl
 
 from pipelines.simulator import polls, transit_entities
 from pipelines.simulator.buses import DWELL_S, STOPS, Network
-from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
+from pipelines.simulator.faults import NONE, THIRTY_YEARS_S, FaultRates, draw, some, stretch, within
 from pipelines.simulator.sent import Sent, flags, hit, instant, named
-from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
 from pipelines.simulator.transit_entities import IN_TRANSIT_TO, STOPPED_AT
 
 KINDS = ("repeat", "future", "epoch_ms", "null_island", "swapped_place", "kmh_for_ms")

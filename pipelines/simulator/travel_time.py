@@ -9,11 +9,10 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulator import datex
-from pipelines.simulator.faults import NONE, FaultRates, draw, some, stretch, within
+from pipelines.simulator.faults import NONE, THIRTY_YEARS_S, FaultRates, draw, some, stretch, within
 from pipelines.simulator.outbox import BAD_UTF8
 from pipelines.simulator.routes import STEP_S
 from pipelines.simulator.sent import Sent, booked, flags, hit, instant, lasting, named, stamped
-from pipelines.simulator.traffic_flow import THIRTY_YEARS_S
 
 KINDS = (
     "repeat", "correction", "late_minutes", "late_hours", "unreadable_number", "missing_value", "sentinel", "future",

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from pipelines.simulator.faults import NONE, FaultRates, draw
+from pipelines.simulator.faults import NONE, THIRTY_YEARS_S, FaultRates, draw
 from pipelines.simulator.outbox import BAD_UTF8
 from pipelines.simulator.sent import Sent, booked, flags, hit, instant, lasting, named, stamped
 from schemas.contract import Contract
 
-THIRTY_YEARS_S = 946_684_800
 JSON_FAULTS = (
     "repeat", "correction", "late_minutes", "late_hours", "new_field", "text_number", "unreadable_number", "missing_value",
     "future", "truncated", "nul_bytes", "not_utf8", "array_line", "nan",

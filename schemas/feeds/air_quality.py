@@ -23,14 +23,13 @@ QUANTITIES = {
 }
 """Quantity -> column, spellings of NGSI, and names of an ObservedProperty (numbers: EEA vocabulary aq/pollutant)."""
 
+_EACH = ", ".join(f"{{'quantity': '{q}', 'value': {c}}}" for q, (c, *_) in QUANTITIES.items())
+
 # Each quantity a station says is judged by itself: one of them may be stuck while the others live.
-READINGS = """
+READINGS = f"""
 SELECT event_date, station_id, observed_at, interval_s, _received_at, _corrections, said_by || ' ' || q.quantity AS channel, q.*
 FROM refined.air_quality
-CROSS JOIN unnest([
-    {'quantity': 'pm2_5', 'value': pm2_5_ug_m3}, {'quantity': 'pm10', 'value': pm10_ug_m3},
-    {'quantity': 'no2', 'value': no2_ug_m3}, {'quantity': 'o3', 'value': o3_ug_m3}, {'quantity': 'noise', 'value': noise_dba}
-]) AS u (q)
+CROSS JOIN unnest([{_EACH}]) AS u (q)
 WHERE q.value IS NOT NULL
 """
 
@@ -90,7 +89,7 @@ CONTRACT = Contract(
     row_rules=(
         RowRule(
             "something_said",
-            "coalesce(pm2_5_ug_m3, pm10_ug_m3, no2_ug_m3, o3_ug_m3, noise_dba) IS NOT NULL",
+            f"coalesce({', '.join(c for c, *_ in QUANTITIES.values())}) IS NOT NULL",
             "a row carries at least one quantity",
         ),
     ),

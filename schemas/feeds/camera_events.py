@@ -15,7 +15,7 @@ _WITHOUT_TIME = r"^(.+?)(?:[-_:]\d{4}-\d{2}-\d{2}T.*)?$"
 # Sub-categories of the model that are conclusions of this feed. Nearest to an intrusion is a suspicious action; a robbery or
 # an assault is none. Beside them the feed's own words are understood.
 _KINDS = {"carWrongDirection": "wrong_way", "fallenPatient": "person_down", "suspiciousAction": "intrusion"}
-_OURS = (*_KINDS, "person_down", "intrusion", "abandoned_object", "wrong_way", "watchlist_alert")
+_ALERTS = ("person_down", "intrusion", "abandoned_object", "wrong_way", "watchlist_alert")
 
 CONTRACT = Contract(
     name="camera_events",
@@ -32,7 +32,7 @@ CONTRACT = Contract(
             "string",
             "what was concluded",
             nullable=False,
-            allowed=("crowd_count", "person_down", "intrusion", "abandoned_object", "wrong_way", "watchlist_alert"),
+            allowed=("crowd_count", *_ALERTS),
         ),
         Column("confidence", "float", "how sure the analytics are, 0 to 1", minimum=0, maximum=1),
         Column("people_count", "int", "people counted", unit="people", minimum=0, maximum=1000000),
@@ -84,7 +84,7 @@ CONTRACT = Contract(
                 "captured_at": {"from": ["validFrom", "dateIssued"], "combine": "first"},
             },
             # weather, pollen and traffic jams are alerts as well, of somebody else
-            "where": f"subCategory IN ({', '.join(repr(k) for k in _OURS)})",
+            "where": f"subCategory IN ({', '.join(repr(k) for k in (*_KINDS, *_ALERTS))})",
         },
     },
 )

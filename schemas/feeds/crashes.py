@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, RowRule
+from schemas.places import LAT, LON
 
 CONTRACT = Contract(
     name="crashes",
@@ -30,8 +31,8 @@ CONTRACT = Contract(
         Column("injured", "int", "people injured, not killed", unit="people", minimum=0, maximum=10000),
         Column("modes", "string", "modes involved, sorted, such as bicycle|car|pedestrian", pattern=IDENTIFIER),
         Column("district", "string", "district", nullable=False, pattern=IDENTIFIER, default="unknown"),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        LAT,
+        LON,
         Column(
             "snapshot_at",
             "instant",

@@ -55,21 +55,19 @@ ESPI_QUALITY = {
     **dict.fromkeys(("10", "16"), "questionable"),
 }
 
-
-def _counter(*times: str) -> dict[str, Any]:
-    """The energy that an entity of Smart Data Models counted since metering began, at the first of these times that it tells.
-
-    What it counted of energy fed in needs a source of its own, with `reading_kwh = "totalActiveEnergyExport"` and a constant
-    direction and register: a row has one counter, and a file is landed once.
-    """
-    total = "totalActiveEnergyImport"
-    return {
-        "meter_id": "id",
-        "ended_at": {"from": [f"{total}.observedAt", *times], "combine": "first"},
-        "interval_s": {"constant": 0},
-        "reading_kwh": {"from": total, "unit_from": f"{total}.unitCode"},
-    }
-
+# The energy that an entity of Smart Data Models counted since metering began. What it counted of energy fed in needs a source of
+# its own, with `reading_kwh = "totalActiveEnergyExport"` and a constant direction and register: a row has one counter, and a file
+# is landed once.
+_TOTAL = "totalActiveEnergyImport"
+_COUNTER: dict[str, Any] = {
+    "meter_id": "id",
+    "ended_at": {
+        "from": [f"{_TOTAL}.observedAt", "dateObserved.end", "dateObserved", "timestamp", "TimeInstant"],
+        "combine": "first",
+    },
+    "interval_s": {"constant": 0},
+    "reading_kwh": {"from": _TOTAL, "unit_from": f"{_TOTAL}.unitCode"},
+}
 
 CONTRACT = Contract(
     name="meter_readings",
@@ -174,8 +172,8 @@ CONTRACT = Contract(
                 },
             },
         },
-        "ngsi/ACMeasurement": {"columns": _counter("dateObserved.end", "dateObserved", "timestamp", "TimeInstant")},
-        "ngsi/ThreePhaseAcMeasurement": {"columns": _counter("dateObserved.end", "dateObserved", "timestamp", "TimeInstant")},
+        "ngsi/ACMeasurement": {"columns": _COUNTER},
+        "ngsi/ThreePhaseAcMeasurement": {"columns": _COUNTER},
     },
     sources=(
         "NAESB REQ.21 Energy Services Provider Interface (Green Button), version 3.3",

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, RowRule
+from schemas.places import LAT, LON
 
 # GeoReport knows open and closed; SeeClickFix, which serves many cities, two more
 _STATUS = {"Open": "open", "Closed": "closed", "acknowledged": "open", "archived": "closed"}
@@ -43,8 +44,8 @@ CONTRACT = Contract(
         Column("expected_at", "instant", "when the city promised to have it done"),
         Column("closed_at", "instant", "when it was closed, where the register says so"),
         Column("district", "string", "district", nullable=False, pattern=IDENTIFIER, default="unknown"),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        LAT,
+        LON,
     ),
     key=("request_id", "updated_at"),
     event_time="updated_at",

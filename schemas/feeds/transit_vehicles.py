@@ -8,6 +8,7 @@ from datetime import timedelta
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, RowRule, TableRule
 from schemas.health import Health, stamped_ahead
+from schemas.places import LAT, LON
 
 STATUS = {"INCOMING_AT": "incoming_at", "STOPPED_AT": "stopped_at", "IN_TRANSIT_TO": "in_transit_to"}
 
@@ -83,8 +84,8 @@ CONTRACT = Contract(
         Column("route_id", "string", "route", pattern=IDENTIFIER),
         Column("direction_id", "int", "direction of travel, 0 or 1", minimum=0, maximum=1),
         Column("service_date", "date", "service day on which the trip started"),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        LAT,
+        LON,
         Column("bearing_deg", "float", "bearing, clockwise from north", unit="deg", minimum=0, maximum=360),
         Column("speed_kmh", "float", "speed at the moment", unit="km/h", minimum=0, maximum=600),
         Column("delay_s", "int", "delay against the timetable; negative is early", unit="s", minimum=-86400, maximum=86400),

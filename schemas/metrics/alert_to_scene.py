@@ -1,8 +1,8 @@
 """From a camera's alert to the call that followed it and to the first unit on scene, alert by alert."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, NULL_REASON, ratio
+from schemas.contract import Contract
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, ratio, says_why
 from schemas.publish import Publish
 
 FOLLOWING = (
@@ -63,14 +63,7 @@ CONTRACT = Contract(
     ),
     key=("camera_id", "event_id"),
     lookahead_days=1,
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE capture_to_scene_s IS NULL AND null_reason IS NULL",
-            "an empty chain says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("chain", "capture_to_scene_s"),),
     publish=Publish(count="n"),
     sources=("NFPA 1710, 2020 edition, section 3.3.53 (events of the response)",),
 )

@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, total
+from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, says_why, total
 
 CONTRACT = Contract(
     name="bike_availability",
@@ -52,12 +52,7 @@ CONTRACT = Contract(
     key=("station_id", "bin_at"),
     lookback_days=1,
     table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE (empty_share IS NULL OR full_share IS NULL) AND null_reason IS NULL",
-            "an empty share says why",
-            "critical",
-        ),
+        says_why("share", "empty_share", "full_share"),
         TableRule(
             "parts_within_the_hour",
             "SELECT count(*) FROM this WHERE empty_min > renting_min OR full_min > returning_min OR renting_min > 60.001",

@@ -1,8 +1,8 @@
 """Alerts of cameras by day, kind and district: how many, how sure, how fast they came in and were acted on."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import HEALTH, NULL_REASON, count, ratio, total
+from schemas.contract import Contract
+from schemas.measure import HEALTH, NULL_REASON, count, ratio, says_why, total
 from schemas.metrics.alert_to_scene import FOLLOWING
 from schemas.publish import Publish
 
@@ -58,15 +58,7 @@ CONTRACT = Contract(
     ),
     key=("kind", "district"),
     lookahead_days=1,
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE (capture_to_received_p50_s IS NULL OR received_to_dispatched_p50_s IS NULL) "
-            "AND null_reason IS NULL",
-            "an empty latency says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("latency", "capture_to_received_p50_s", "received_to_dispatched_p50_s"),),
     publish=Publish(count="n", across=("kind", "district")),
     sources=("Hyndman, Fan (1996), Sample quantiles in statistical packages, The American Statistician 50(4)",),
 )

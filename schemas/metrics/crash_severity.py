@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import NULL_REASON, count, ratio, total
+from schemas.measure import NULL_REASON, count, ratio, says_why, total
 from schemas.publish import Publish
 
 KNOWN = ("killed_crashes", "serious_crashes", "minor_crashes", "possible_crashes", "injury_crashes", "no_injury_crashes")
@@ -68,12 +68,7 @@ CONTRACT = Contract(
     ),
     key=("district",),
     table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE (ksi_share IS NULL OR epdo_per_crash IS NULL) AND null_reason IS NULL",
-            "an empty ratio says why",
-            "critical",
-        ),
+        says_why("ratio", "ksi_share", "epdo_per_crash"),
         TableRule(
             "severities_add_up",
             "SELECT count(*) FROM this WHERE n <> killed_crashes + serious_crashes + minor_crashes + possible_crashes "

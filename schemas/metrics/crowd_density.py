@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, total
+from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, says_why, total
 from schemas.publish import Publish
 
 LEVELS = "abcdef"
@@ -65,12 +65,7 @@ CONTRACT = Contract(
     key=("camera_id", "bin_at"),
     lookback_days=1,
     table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE density_per_m2 IS NULL AND null_reason IS NULL",
-            "an empty density says why",
-            "critical",
-        ),
+        says_why("density", "density_per_m2"),
         TableRule(
             "levels_fill_the_rated_time",
             f"SELECT count(*) FROM this WHERE abs({' + '.join(f'level_{x}_s' for x in LEVELS)} - rated_s) > 0.001",

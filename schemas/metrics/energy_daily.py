@@ -1,8 +1,8 @@
 """Energy by day, per class of meter and district: energy, peak, load factor, base load, coincidence."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, total
+from schemas.contract import Contract
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, says_why, total
 from schemas.publish import Publish
 
 CONTRACT = Contract(
@@ -67,14 +67,7 @@ CONTRACT = Contract(
     publish=Publish("meters", plain=("n",), across=("meter_class", "district"), largest_share="highest_meter_share"),
     lookback_days=28,
     lookahead_days=1,
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE peak_kw IS NULL AND null_reason IS NULL",
-            "an empty peak says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("peak", "peak_kw"),),
     sources=(
         "Willis (2004), Power Distribution Planning Reference Book, 2nd edition, chapter 2 (load factor, coincidence, diversity)",
         "Hyndman, Fan (1996), Sample quantiles in statistical packages, The American Statistician 50(4)",

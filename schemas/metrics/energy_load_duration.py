@@ -1,8 +1,8 @@
 """Load duration of a month: which load was exceeded for which share of its time. When that was does not belong here."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, total
+from schemas.contract import Contract
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, says_why, total
 from schemas.publish import Publish
 
 CONTRACT = Contract(
@@ -57,14 +57,7 @@ CONTRACT = Contract(
         across=("meter_class", "district"),
         largest_share="highest_meter_share",
     ),
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE load_kw IS NULL AND null_reason IS NULL",
-            "an empty load says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("load", "load_kw"),),
     sources=(
         "Willis (2004), Power Distribution Planning Reference Book, 2nd edition, chapter 2 (load duration curve)",
         "Hyndman, Fan (1996), Sample quantiles in statistical packages, The American Statistician 50(4)",

@@ -1,8 +1,8 @@
 """Hot spots: where incidents cluster in a month, by Getis-Ord Gi*. How many for the people there is in incident_rates."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import NULL_REASON, ratio
+from schemas.contract import Contract
+from schemas.measure import NULL_REASON, ratio, says_why
 from schemas.publish import Publish
 
 CONTRACT = Contract(
@@ -80,14 +80,7 @@ CONTRACT = Contract(
     key=("kind", "h3_cell"),
     # neighbourhoods overlap: of their sums, and of scores made of them, the counts of single cells could be solved for
     publish=Publish("area_n", inside=("n", "neighbourhood_n", "expected_n", "z_score", "p_value", "q_value")),
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE z_score IS NULL AND null_reason IS NULL",
-            "an empty score says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("score", "z_score"),),
     sources=(
         "Ord, Getis (1995), Local spatial autocorrelation statistics: distributional issues and an application, Geographical "
         "Analysis 27(4), 286-306",

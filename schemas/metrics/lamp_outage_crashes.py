@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, count, ratio, total
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, count, ratio, says_why, total
 from schemas.publish import Publish
 
 CONTRACT = Contract(
@@ -46,12 +46,7 @@ CONTRACT = Contract(
     lookback_days=1,
     publish=Publish(plain=("lit_pairs", "outage_pairs", "lamps_watched", "lamps_out"), across=("district",)),
     table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE (lit_crash_rate IS NULL OR outage_crash_rate IS NULL) AND null_reason IS NULL",
-            "an empty rate says why",
-            "critical",
-        ),
+        says_why("rate", "lit_crash_rate", "outage_crash_rate"),
         TableRule(
             "parts_within_the_whole",
             "SELECT count(*) FROM this WHERE crashes_near_outage > crashes_near_lamp OR crashes_near_lamp > crashes_dark "

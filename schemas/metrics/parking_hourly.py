@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, total
+from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, says_why, total
 
 CONTRACT = Contract(
     name="parking_hourly",
@@ -75,12 +75,7 @@ CONTRACT = Contract(
     key=("facility_id", "bin_at"),
     lookback_days=1,
     table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE occupancy_share IS NULL AND null_reason IS NULL",
-            "an empty occupancy says why",
-            "critical",
-        ),
+        says_why("occupancy", "occupancy_share"),
         TableRule(
             "parts_within_the_hour",
             "SELECT count(*) FROM this WHERE counted_min + closed_min > 60.001 OR full_min > rated_min",

@@ -1,8 +1,8 @@
 """Response times by day, district and priority, over incidents by first arriving unit."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import NULL_REASON, ratio, total
+from schemas.contract import Contract
+from schemas.measure import NULL_REASON, ratio, says_why, total
 from schemas.publish import Publish
 
 PHASES = {
@@ -53,14 +53,7 @@ CONTRACT = Contract(
     ),
     key=("district", "priority"),
     publish=Publish(across=("district", "priority"), of="response_times_monthly"),
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE total_p50_s IS NULL AND null_reason IS NULL",
-            "an empty response time says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("response time", "total_p50_s"),),
     sources=(
         "NFPA 1710, 2020 edition, sections 4.1.2.1 and 3.3.53 (turnout 80 s, first unit travel 240 s)",
         "NFPA 1225, 2021 edition, section 15.4 (call processing 60 s for 90 %)",

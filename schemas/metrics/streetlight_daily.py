@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, count, ratio, total
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, count, ratio, says_why, total
 from schemas.publish import Publish
 
 CONTRACT = Contract(
@@ -68,13 +68,7 @@ CONTRACT = Contract(
     lookback_days=1,
     publish=Publish(open_because="it is about lamps of the street, which light nobody alone"),
     table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this "
-            "WHERE (availability_share IS NULL OR dimming_saving_share IS NULL) AND null_reason IS NULL",
-            "an empty share says why",
-            "critical",
-        ),
+        says_why("share", "availability_share", "dimming_saving_share"),
         TableRule(
             "hours_within_the_day",
             "SELECT count(*) FROM this WHERE burn_h > 25.001 OR outage_h > known_should_burn_h + 1e-6 "

@@ -1,8 +1,8 @@
 """Street lights of a district by day: the sums of streetlight_daily, and the shares of them."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, count, ratio, total
+from schemas.contract import Contract
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, count, ratio, says_why, total
 from schemas.publish import Publish
 
 CONTRACT = Contract(
@@ -46,14 +46,6 @@ CONTRACT = Contract(
     ),
     key=("district",),
     publish=Publish(open_because="it is about lamps of the street, which light nobody alone"),
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this "
-            "WHERE (availability_share IS NULL OR dimming_saving_share IS NULL) AND null_reason IS NULL",
-            "an empty share says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("share", "availability_share", "dimming_saving_share"),),
     sources=("streetlight_daily, whose sources these are",),
 )

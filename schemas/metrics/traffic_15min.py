@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, total
+from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, ratio, says_why, total
 
 COLUMNS = (
     Column("sensor_id", "string", "detector", nullable=False, pattern=IDENTIFIER),
@@ -70,12 +70,7 @@ CONTRACT = Contract(
             "the space-mean speed is at most the time-mean speed (Wardrop 1952)",
             "critical",
         ),
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE flow_veh_h IS NULL AND null_reason IS NULL",
-            "an empty flow says why",
-            "critical",
-        ),
+        says_why("flow", "flow_veh_h"),
     ),
     sources=(
         "HCM, 7th edition (2022), chapters 4 and 12",

@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, total
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, says_why, total
 from schemas.metrics import traffic_15min
 
 PARTS = ("speed_weight", "speed_sum_kmh", "slowness_sum_h_km", "occupied_s", "occupancy_observed_s")
@@ -51,12 +51,7 @@ CONTRACT = Contract(
     key=("road",),
     table_rules=(
         traffic_15min.CONTRACT.table_rules[0],
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE space_mean_speed_kmh IS NULL AND null_reason IS NULL",
-            "an empty speed says why",
-            "critical",
-        ),
+        says_why("speed", "space_mean_speed_kmh"),
         TableRule(
             "delay_within_time",
             "SELECT count(*) FROM this WHERE delay_veh_h > vehicle_h + 1e-6",

@@ -1,8 +1,8 @@
 """Transit headways: how evenly vehicles come to a stop, and how much longer passengers wait for it."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio, total
+from schemas.contract import Contract
+from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio, says_why, total
 
 CONTRACT = Contract(
     name="transit_headways",
@@ -59,14 +59,7 @@ CONTRACT = Contract(
     key=("route_id", "direction", "stop_id", "bin_at"),
     lookback_days=1,
     lookahead_days=1,
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE (excess_wait_s IS NULL OR headway_cv IS NULL) AND null_reason IS NULL",
-            "an empty ratio says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("ratio", "excess_wait_s", "headway_cv"),),
     sources=(
         "TCRP Report 165, Transit Capacity and Quality of Service Manual, 3rd edition (2013), chapter 5, pages 5-30 and 5-92: "
         "headway adherence, with the population standard deviation where all vehicles are observed",

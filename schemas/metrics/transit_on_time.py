@@ -1,8 +1,8 @@
 """Transit on time: the share of departures that keep to the timetable, by route, direction and hour."""
 
 from schemas.column import IDENTIFIER, Column
-from schemas.contract import Contract, TableRule
-from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio
+from schemas.contract import Contract
+from schemas.measure import BIN_AT, COVERAGE, HEALTH, LOCAL_TIME, NULL_REASON, N, count, ratio, says_why
 
 CONTRACT = Contract(
     name="transit_on_time",
@@ -45,14 +45,7 @@ CONTRACT = Contract(
     key=("route_id", "direction", "bin_at"),
     lookback_days=1,
     lookahead_days=1,
-    table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE on_time_share IS NULL AND null_reason IS NULL",
-            "an empty share says why",
-            "critical",
-        ),
-    ),
+    table_rules=(says_why("share", "on_time_share"),),
     sources=(
         "TCRP Report 165, Transit Capacity and Quality of Service Manual, 3rd edition (2013), chapter 5, page 5-29: on time is a "
         "departure from a timepoint 1 min early to 5 min late, or an arrival at the route terminal up to 5 min late",

@@ -2,7 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract, TableRule
-from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, total
+from schemas.measure import COVERAGE, HEALTH, NULL_REASON, N, ratio, says_why, total
 
 PERIODS = ("weekday_am", "weekday_midday", "weekday_pm", "weekend", "overnight")
 TYPE_7 = "percentile of the quarters' means, linear (Hyndman and Fan type 7)"
@@ -49,12 +49,7 @@ CONTRACT = Contract(
     ),
     key=("route_id", "period"),
     table_rules=(
-        TableRule(
-            "null_has_reason",
-            "SELECT count(*) FROM this WHERE (p95_s IS NULL OR travel_time_index IS NULL) AND null_reason IS NULL",
-            "an empty index says why",
-            "critical",
-        ),
+        says_why("index", "p95_s", "travel_time_index"),
         TableRule(
             "percentiles_rise",
             "SELECT count(*) FROM this WHERE p50_s > p80_s OR p80_s > p95_s",

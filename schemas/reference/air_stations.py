@@ -2,6 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
+from schemas.places import DISTRICT, LAT, LON, clock_offset
 
 CONTRACT = Contract(
     name="air_stations",
@@ -21,19 +22,10 @@ CONTRACT = Contract(
             nullable=False,
             allowed=("traffic", "industrial", "background", "unknown"),
         ),
-        Column("district", "string", "district it stands in", default="unknown", nullable=False),
-        Column(
-            "clock_offset_s",
-            "int",
-            "seconds by which the clock runs ahead",
-            unit="s",
-            default=0,
-            nullable=False,
-            minimum=-86400,
-            maximum=86400,
-        ),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        DISTRICT,
+        clock_offset(),
+        LAT,
+        LON,
     ),
     key=("station_id", "valid_from"),
 )

@@ -2,6 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
+from schemas.places import DISTRICT, LAT, LON, clock_offset
 
 CONTRACT = Contract(
     name="car_parks",
@@ -13,10 +14,10 @@ CONTRACT = Contract(
         Column("facility_id", "string", "car park or bay", nullable=False, pattern=IDENTIFIER),
         Column("valid_from", "instant", "from when the row holds", nullable=False),
         Column("name", "string", "name of the car park"),
-        Column("district", "string", "district it stands in", default="unknown", nullable=False),
+        DISTRICT,
         Column("capacity", "int", "spaces there are; stands in where reports say none", unit="spaces", minimum=0, maximum=100000),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        LAT,
+        LON,
         Column(
             "report_ttl_s",
             "int",
@@ -25,16 +26,7 @@ CONTRACT = Contract(
             minimum=1,
             maximum=86400,
         ),
-        Column(
-            "clock_offset_s",
-            "int",
-            "seconds by which the car park's clock runs ahead",
-            unit="s",
-            default=0,
-            nullable=False,
-            minimum=-86400,
-            maximum=86400,
-        ),
+        clock_offset("the car park's"),
     ),
     key=("facility_id", "valid_from"),
 )

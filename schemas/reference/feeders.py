@@ -2,6 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
+from schemas.places import LAT, LON
 
 CONTRACT = Contract(
     name="feeders",
@@ -14,8 +15,8 @@ CONTRACT = Contract(
         Column("valid_from", "instant", "from when the row holds", nullable=False),
         Column("rated_kw", "float", "power it may carry without end", unit="kW", nullable=False, minimum=0.001, maximum=1e6),
         Column("district", "string", "district", default="unknown", nullable=False),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        LAT,
+        LON,
     ),
     key=("feeder_id", "valid_from"),
 )

@@ -2,6 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
+from schemas.places import DISTRICT, LAT, LON, clock_offset
 
 CONTRACT = Contract(
     name="lamps",
@@ -15,7 +16,7 @@ CONTRACT = Contract(
         Column("rated_w", "float", "power at full light, ballast included", unit="W", minimum=0, maximum=10000),
         Column("lamp_type", "string", "technology, such as LED or HPS"),
         Column("cabinet_id", "string", "control cabinet that switches it"),
-        Column("district", "string", "district it stands in", default="unknown", nullable=False),
+        DISTRICT,
         Column(
             "report_ttl_s",
             "int",
@@ -33,18 +34,9 @@ CONTRACT = Contract(
             minimum=1e-6,
             maximum=1e6,
         ),
-        Column(
-            "clock_offset_s",
-            "int",
-            "seconds by which the clock runs ahead",
-            unit="s",
-            default=0,
-            nullable=False,
-            minimum=-86400,
-            maximum=86400,
-        ),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        clock_offset(),
+        LAT,
+        LON,
     ),
     key=("lamp_id", "valid_from"),
 )

@@ -5,6 +5,7 @@ Customers and addresses do not belong here.
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
+from schemas.places import clock_offset
 
 CONTRACT = Contract(
     name="meters",
@@ -47,16 +48,7 @@ CONTRACT = Contract(
             minimum=1e-6,
             maximum=1e6,
         ),
-        Column(
-            "clock_offset_s",
-            "int",
-            "seconds by which the meter's clock runs ahead",
-            unit="s",
-            default=0,
-            nullable=False,
-            minimum=-86400,
-            maximum=86400,
-        ),
+        clock_offset("the meter's"),
     ),
     key=("meter_id", "valid_from"),
 )

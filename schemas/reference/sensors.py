@@ -5,6 +5,7 @@ Meters have a table of their own.
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
+from schemas.places import DISTRICT, LAT, LON, clock_offset
 
 SEGMENT_LIMITS = (
     ("incident_difference_min_share", "incident_occupancy_difference_min_share", "share"),
@@ -25,7 +26,7 @@ CONTRACT = Contract(
         Column("kind", "string", "kind of detector", default="loop", nullable=False),
         Column("road", "string", "road it watches"),
         Column("direction", "string", "direction of travel"),
-        Column("district", "string", "district it stands in", default="unknown", nullable=False),
+        DISTRICT,
         Column("lanes", "int", "lanes it covers", minimum=1, maximum=20),
         Column("free_flow_kmh", "float", "speed on an empty road", unit="km/h", minimum=1, maximum=250),
         Column("segment_km", "float", "length of road the detector stands for", unit="km", minimum=0),
@@ -42,8 +43,8 @@ CONTRACT = Contract(
             )
             for name, limit, unit in SEGMENT_LIMITS
         ),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        LAT,
+        LON,
         Column(
             "speed_factor",
             "float",
@@ -62,16 +63,7 @@ CONTRACT = Contract(
             minimum=0.0001,
             maximum=1,
         ),
-        Column(
-            "clock_offset_s",
-            "int",
-            "seconds by which the detector's clock runs ahead",
-            unit="s",
-            default=0,
-            nullable=False,
-            minimum=-86400,
-            maximum=86400,
-        ),
+        clock_offset("the detector's"),
     ),
     key=("sensor_id", "valid_from"),
 )

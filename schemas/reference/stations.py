@@ -2,6 +2,7 @@
 
 from schemas.column import IDENTIFIER, Column
 from schemas.contract import Contract
+from schemas.places import LAT, LON, clock_offset
 
 CONTRACT = Contract(
     name="stations",
@@ -15,8 +16,8 @@ CONTRACT = Contract(
         Column("name", "string", "name of the station"),
         Column("district", "string", "district, or the operator's region", default="unknown", nullable=False),
         Column("capacity", "int", "docks, or places, there are", unit="docks", minimum=0, maximum=10000),
-        Column("lat", "float", "latitude, WGS 84", unit="deg", minimum=-90, maximum=90),
-        Column("lon", "float", "longitude, WGS 84", unit="deg", minimum=-180, maximum=180),
+        LAT,
+        LON,
         Column(
             "report_ttl_s",
             "int",
@@ -25,16 +26,7 @@ CONTRACT = Contract(
             minimum=1,
             maximum=86400,
         ),
-        Column(
-            "clock_offset_s",
-            "int",
-            "seconds by which the station's clock runs ahead",
-            unit="s",
-            default=0,
-            nullable=False,
-            minimum=-86400,
-            maximum=86400,
-        ),
+        clock_offset("the station's"),
     ),
     key=("station_id", "valid_from"),
     sources=("GBFS 1.1, 2.3 and 3.0, station_information.json",),

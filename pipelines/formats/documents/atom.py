@@ -5,7 +5,6 @@ summary (description), link; `name.attribute`, such as category.scheme; any othe
 point.lon from georss:point, gml:Point or W3C geo. Lines and areas are no points. What an entry means does not belong here.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +13,7 @@ from lxml import etree
 
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
-from pipelines.formats.xml_documents import Malformed, elements, local
+from pipelines.formats.xml_documents import Malformed, elements, local, payloads
 from pipelines.sources.source import Source
 from schemas.conform import no_faults
 from schemas.contract import Contract
@@ -41,19 +40,15 @@ ZONES |= {"MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:
     """A row per entry of each document; one that breaks off keeps what came before, and is one malformed row as well."""
     names = source.document_names
-    rows, place, document_of, refused = list[dict[str, str | None]](), list[int](), list[int](), dict[int, str]()
+    rows, document_of, refused = list[dict[str, str | None]](), list[int](), dict[int, str]()
     # entries come one by one: lxml has no other way to read what is larger than a tree of it should be
     for number, document in enumerate(documents.raw()):
-        broken, taken = None, 0
         try:
-            for taken, entry in enumerate(_entries(document), 1):
+            for entry in _entries(document):
                 rows.append(_values(entry, names))
-                place.append(taken - 1)
         except Malformed as error:
-            broken = str(error)
-        document_of += [number] * (taken + (broken is not None))
-        if broken is not None:
-            refused[len(document_of) - 1] = broken
+            refused[len(rows) + len(refused)] = str(error)
+        document_of += [number] * (len(rows) + len(refused) - len(document_of))
     kept = np.delete(np.arange(len(document_of)), list(refused))
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
     # a time of RSS says by its looks how it is written; one that the source declares is left as it came
@@ -61,17 +56,8 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:
     frame = frame.with_columns(*(_rfc_3339(pl.col(n)).alias(n) for n in names if n in times))
     frame = frame.with_columns(pl.Series("_position", kept, dtype=pl.Int64))
     told = [faults(pl.Series([at], dtype=pl.Int64), Code.MALFORMED, "a feed of entries", found) for at, found in refused.items()]
-    place_of = dict(zip(kept.tolist(), place, strict=True))
-
-    def payloads(positions: pl.Series) -> pl.Series:
-        wanted: dict[int, dict[int, int | None]] = defaultdict(dict)
-        for at in positions:
-            wanted[document_of[at]][at] = place_of.get(at)
-        raw = documents.raw().gather(list(wanted))
-        shown = {at: t for doc, ats in zip(raw, wanted.values(), strict=True) for at, t in _texts(doc, ats).items()}
-        return pl.Series("payload", [shown[at] for at in positions], dtype=pl.String)
-
-    return Decoded((frame,), pl.concat(told) if told else no_faults(), payloads, np.array(document_of, np.int64))
+    of, wrong = np.array(document_of, np.int64), pl.concat(told) if told else no_faults()
+    return Decoded((frame,), wrong, payloads(documents, of, wrong["_position"], _entries), of)
 
 
 def _entries(document: bytes) -> Iterator[etree._Element]:
@@ -126,19 +112,6 @@ def _point(entry: etree._Element) -> tuple[str | None, str | None]:
         return said.get("lat"), said.get("lon")
     pair = said["pair"].replace(",", " ").split()
     return (pair[0], pair[1]) if len(pair) == 2 else (f"no pair: {said['pair']}",) * 2
-
-
-def _texts(document: bytes, wanted: dict[int, int | None]) -> dict[int, str]:
-    """The XML of entries, read again, for few are asked for; of a refused document, all of it."""
-    out = {at: document.decode(errors="backslashreplace") for at, number in wanted.items() if number is None}
-    at_place = {number: at for at, number in wanted.items() if number is not None}
-    try:
-        for number, entry in enumerate(_entries(document)):
-            if number in at_place:
-                out[at_place[number]] = etree.tostring(entry, encoding="unicode", with_tail=False)
-    except Malformed:
-        pass  # the entries asked for stand before the place where it breaks
-    return out
 
 
 def _rfc_3339(text: pl.Expr) -> pl.Expr:

@@ -9,7 +9,7 @@ Where a site table came before in the same document, `index` is the vehicle clas
 that flow and speed of a lane share a row. Situations, regulations, parking and all else not measured does not belong here.
 """
 
-from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ from lxml import etree
 from pipelines.formats.datex2_sites import DATA, DEFAULTS, ENVELOPES, PUBLICATIONS, SITES, Reader, Rows
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
-from pipelines.formats.xml_documents import Malformed, elements
+from pipelines.formats.xml_documents import Malformed, elements, payloads
 from pipelines.sources.source import Source
 from schemas.conform import no_faults
 from schemas.contract import Contract
@@ -48,44 +48,21 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     columns = {n: pl.Series(n, rows.column(n), dtype=pl.String) for n in names}
     frame = pl.DataFrame({**columns, "_position": pl.Series(taken, dtype=pl.Int64)})
     told = [_fault(at, expected, found or _head(documents, document_of[at])) for at, expected, found in refused]
-    element_of = dict(zip(taken.tolist(), rows.element, strict=True))
-
-    def payloads(positions: pl.Series) -> pl.Series:
-        wanted: dict[int, dict[int, int | None]] = defaultdict(dict)
-        for at in positions:
-            wanted[document_of[at]][at] = element_of.get(at)
-        shown = {at: text for number, ats in wanted.items() for at, text in _texts(documents, number, ats).items()}
-        return pl.Series("payload", [shown[at] for at in positions], dtype=pl.String)
-
-    faults_found = pl.concat(told) if told else no_faults()
-    return Decoded((frame,), faults_found, payloads, np.array(document_of, np.int64))
+    wrong, of = pl.concat(told) if told else no_faults(), np.array(document_of, np.int64)
+    element_of = np.zeros_like(of)
+    element_of[taken] = rows.element
+    return Decoded((frame,), wrong, payloads(documents, of, wrong["_position"], _measured, element_of), of)
 
 
 def _fault(at: int, expected: str, found: str) -> pl.DataFrame:
     return faults(pl.Series([at], dtype=pl.Int64), Code.MALFORMED, expected, found)
 
 
-def _texts(documents: Lines, number: int, wanted: dict[int, int | None]) -> dict[int, str]:
-    """The XML of the elements that rows came from, read again, for few are asked for; of a refused document, all of it."""
-    document = _document(documents, number)
-    out = {at: document.decode(errors="backslashreplace") for at, element in wanted.items() if element is None}
-    of_element = defaultdict(list)
-    for at, element in wanted.items():
-        of_element[element].append(at)
-    try:
-        for place, (_, element) in enumerate(elements(document, (*DATA, *SITES))):
-            if place in of_element:
-                text = etree.tostring(element, encoding="unicode", with_tail=False)
-                out |= dict.fromkeys(of_element[place], text)
-    except Malformed:
-        pass  # the rows asked for stand before the place where it breaks
-    return out
-
-
-def _document(documents: Lines, number: int) -> bytes:
-    starts, ends = documents.bounds
-    return documents.data[starts[number] : ends[number]]
+def _measured(document: bytes) -> Iterator[etree._Element]:
+    """The elements that rows come from."""
+    return (element for _, element in elements(document, (*DATA, *SITES)))
 
 
 def _head(documents: Lines, number: int) -> str:
-    return _document(documents, number)[:200].decode(errors="backslashreplace")
+    starts, ends = documents.bounds
+    return documents.data[starts[number] : ends[number]][:200].decode(errors="backslashreplace")

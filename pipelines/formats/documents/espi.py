@@ -14,6 +14,8 @@ A net reading below zero is energy received. A reading type without readings say
 usage summaries do not belong here.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import polars as pl
 from lxml import etree
@@ -21,7 +23,7 @@ from lxml import etree
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.espi_feed import OF_READING, OF_TYPE, Feed
 from pipelines.formats.lines import Lines
-from pipelines.formats.xml_documents import Malformed, elements
+from pipelines.formats.xml_documents import Malformed, elements, payloads
 from pipelines.sources.source import Source
 from schemas.conform import no_faults
 from schemas.contract import Contract
@@ -54,8 +56,7 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     """A row per IntervalReading; a document that cannot be read, or is another one, is one malformed row."""
     names, frames, of = source.document_names, list[pl.DataFrame](), list[int]()
     refused = [no_faults()]
-    raw = documents.raw()
-    for number, document in enumerate(raw):
+    for number, document in enumerate(documents.raw()):
         try:
             frame = _rows(_read(document))
         except Malformed as error:
@@ -69,17 +70,7 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     wire = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(names, pl.String))
     wire = wire.with_columns(pl.Series("_position", kept, dtype=pl.Int64))
     document_of = np.array(of, np.int64)
-
-    def payloads(positions: pl.Series) -> pl.Series:
-        texts: dict[int, str] = {}
-        for number in np.unique(document_of[positions.to_numpy()]).tolist():  # refused rows only
-            first = int(np.searchsorted(document_of, number))
-            wanted = [p for p in positions.to_list() if document_of[p] == number]
-            found = _texts(raw[number], {p - first for p in wanted}, bool(np.isin(wanted, wrong["_position"].to_numpy()).any()))
-            texts |= {p: found[p - first] for p in wanted}
-        return pl.Series("payload", [texts[p] for p in positions.to_list()], dtype=pl.String)
-
-    return Decoded((wire,), wrong, payloads, document_of)
+    return Decoded((wire,), wrong, payloads(documents, document_of, wrong["_position"], _readings), document_of)
 
 
 def _read(document: bytes) -> Feed:
@@ -201,18 +192,5 @@ def _quality() -> pl.Expr:
     return codes.list.get(codes.list.eval(rank).list.arg_min())
 
 
-def _texts(document: bytes, wanted: set[int], is_refused: bool) -> dict[int, str]:
-    """The XML of some readings, counted through the document; of a refused document, all of it."""
-    if is_refused:
-        return dict.fromkeys(wanted, document.decode(errors="backslashreplace"))
-    found: dict[int, str] = {}
-    count = 0
-    for _, block in elements(document, ("IntervalBlock",)):
-        readings = list(block.iterchildren("{*}IntervalReading"))
-        found |= {
-            n: etree.tostring(readings[n - count], encoding="unicode", with_tail=False)
-            for n in wanted
-            if count <= n < count + len(readings)
-        }
-        count += len(readings)
-    return found
+def _readings(document: bytes) -> Iterator[etree._Element]:
+    return (r for _, block in elements(document, ("IntervalBlock",)) for r in block.iterchildren("{*}IntervalReading"))

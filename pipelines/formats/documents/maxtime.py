@@ -13,7 +13,7 @@ from lxml import etree
 
 from pipelines.formats.decoded import Decoded, faults
 from pipelines.formats.lines import Lines
-from pipelines.formats.xml_documents import Malformed, elements, text_of
+from pipelines.formats.xml_documents import Malformed, elements, payloads, text_of
 from pipelines.sources.source import Source
 from schemas.conform import no_faults
 from schemas.contract import Contract
@@ -27,11 +27,10 @@ MONTH_FIRST = r"^\s*(\d{1,2})[-/](\d{1,2})[-/](\d{4})[ T](\d{1,2}):(\d{1,2}):(\d
 def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # noqa: ARG001 every format takes all three
     """A row per Event; a document that is not well-formed, or is another one, is one malformed row."""
     names = source.document_names
-    raw = documents.raw()
     frames: list[pl.DataFrame] = []
     found = [no_faults()]
     first = [0]
-    for document in raw:
+    for document in documents.raw():
         try:
             read = list(_responses(document, names))
         except Malformed as error:
@@ -46,20 +45,7 @@ def decode(documents: Lines, source: Source, contract: Contract) -> Decoded:  # 
     wire = pl.concat(frames) if frames else pl.DataFrame(schema={"": pl.Null} | dict.fromkeys(names, pl.String))
     times = [_iso(pl.col(n)).alias(n) for n in names if n in TIMES]
     wire = wire.drop("").with_columns(*times, pl.Series("_position", kept, dtype=pl.Int64))
-    broken = set(of[refused["_position"].to_numpy()].tolist())
-
-    def payloads(positions: pl.Series) -> pl.Series:
-        texts = []
-        for position in positions:  # refused rows only
-            document = raw[int(of[position])]
-            texts.append(
-                document.decode(errors="backslashreplace")
-                if of[position] in broken
-                else _event(document, int(position - first[of[position]]))
-            )
-        return pl.Series("payload", texts, dtype=pl.String)
-
-    return Decoded((wire,), refused, payloads, of)
+    return Decoded((wire,), refused, payloads(documents, of, refused["_position"], _of_log), of)
 
 
 def _responses(document: bytes, names: list[str]) -> Iterator[pl.DataFrame]:
@@ -83,14 +69,8 @@ def _events(response: etree._Element) -> Iterator[etree._Element]:
     return response.iterchildren("{*}Event")
 
 
-def _event(document: bytes, number: int) -> str:
-    """One Event as XML."""
-    for name, element in elements(document, ("EventResponse",)):
-        events = list(_events(element))
-        if name and number < len(events):
-            return etree.tostring(events[number], encoding="unicode", with_tail=False)
-        number -= len(events)
-    return ""
+def _of_log(document: bytes) -> Iterator[etree._Element]:
+    return (event for _, response in elements(document, ("EventResponse",)) for event in _events(response))
 
 
 def _iso(text: pl.Expr) -> pl.Expr:
