@@ -121,18 +121,22 @@ def split(frame: pl.DataFrame, contract: Contract, received_at: datetime | pl.Ex
     broken = frame.lazy().select(pl.any_horizontal(r.broken for r in judged).alias("b")).collect()["b"]
     if not broken.any():
         return frame, no_faults()
-    return frame.filter(~broken), first_fault(frame.filter(broken), judged)
+    return frame.filter(~broken), first_fault(frame.filter(broken), judged, contract.interval)
 
 
-def first_fault(frame: pl.DataFrame, judged: list[Rule]) -> pl.DataFrame:
+def first_fault(frame: pl.DataFrame, judged: list[Rule], interval: str | None = None) -> pl.DataFrame:
     """The first broken rule of each row, as faults in the order of the rows.
 
     Rows that break no rule are left out.
+
+    Args:
+        interval: the column with the interval's length, which the day was reckoned with.
     """
     which = pl.coalesce(pl.when(r.broken).then(pl.lit(i, pl.Int16)) for i, r in enumerate(judged))
     marked = frame.with_columns(which.alias("_rule")).filter(pl.col("_rule").is_not_null())
-    # a time that is not believed dates nothing, whatever else the row is refused for
-    unbelieved = pl.any_horizontal(*(r.broken for r in judged if r.code in UNBELIEVED), pl.lit(False))
+    # a time that is not believed dates nothing, whatever else the row is refused for; nor does one with such an interval
+    undated = [r.broken for r in judged if r.code in UNBELIEVED or r.column == interval]
+    unbelieved = pl.any_horizontal(*undated, pl.lit(False))
     known = pl.when(~unbelieved).then("event_date") if "event_date" in frame.columns else pl.lit(None, pl.Date)
     parts = [
         part.select(

@@ -123,6 +123,19 @@ def test_a_time_that_is_not_believed_dates_nothing_whatever_else_is_wrong() -> N
     assert faults["event_date"].to_list() == [None, NOW.date()]
 
 
+def test_a_day_reckoned_with_an_interval_that_is_refused_is_none() -> None:
+    """The time is good, and the interval ends at it: 35,000 years of it begin where no calendar of Python is."""
+    length = Column("length_s", "int", "length", unit="s", nullable=False, minimum=1, maximum=86400)
+    contract = replace(CONTRACT, columns=(*CONTRACT.columns, length), interval="length_s", stamped="end")
+    rows = frame({}, {"people": -1}).with_columns(
+        pl.when(pl.col("_position") == 100).then(10**12).otherwise(60).alias("length_s")
+    )
+    day = (pl.col("seen_at") - pl.duration(seconds="length_s")).dt.date()
+    _, faults = split(rows.with_columns(day.alias("event_date")), contract, NOW)
+    assert faults["column"].to_list() == ["length_s", "people"]
+    assert faults["event_date"].to_list() == [None, NOW.date()]
+
+
 def test_rows_without_fault_come_back_as_they_came_and_no_fault_is_typed() -> None:
     rows = frame({}, {"people": None})
     kept, faults = split(rows, CONTRACT, NOW)
