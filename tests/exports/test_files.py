@@ -4,11 +4,17 @@ import csv
 import gzip
 import io
 import json
+import re
+import subprocess
+import zlib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import polars as pl
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -87,6 +93,34 @@ def test_csv_is_read_by_duckdb_and_polars_as_it_lies(two_months: Lake) -> None:
     assert pl.read_csv(path)["volume_veh"].sum() == pytest.approx(total)
 
 
+def test_csv_is_one_gzip_member_with_every_row(two_months: Lake) -> None:
+    """Readers that stop after the first member, as .NET Framework's and so Power Query's do, lose nothing."""
+    export(two_months, CITY)
+    first = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    text = first.decompress(csv_bytes(two_months.exports()))
+    assert first.eof
+    assert first.unused_data == b""
+    assert text.count(b"2025-04-02,") == len(NASTY)
+    subprocess.run(["gzip", "--test", str(two_months.exports() / "csv" / f"{METRIC}.csv.gz")], check=True)
+
+
+def test_csv_of_no_rows_is_its_head(lake: Lake) -> None:
+    export(lake, CITY)
+    text = gzip.decompress(csv_bytes(lake.exports()))
+    assert text == ",".join(c.name for c in CONTRACT.stage_columns("metrics")).encode() + b"\r\n"
+
+
+def test_csv_times_are_iso_with_zone_and_wall_clocks_without(two_months: Lake) -> None:
+    export(two_months, CITY)
+    text = gzip.decompress(csv_bytes(two_months.exports())).decode()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3,6})?Z", r["bin_at"]) for r in rows)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3,6})?", r["local_time"]) for r in rows)
+    lines = re.sub(r'"(?:[^"]|"")*"', "", text)  # RFC 4180, 2: outside of quotes there is no other line end
+    assert "\n" not in lines.replace("\r\n", "")
+    assert len(lines.split("\r\n")) == len(rows) + 2
+
+
 def test_parquet_is_the_lake_by_month(two_months: Lake) -> None:
     export(two_months, CITY)
     folder = two_months.exports() / "parquet" / METRIC
@@ -95,6 +129,44 @@ def test_parquet_is_the_lake_by_month(two_months: Lake) -> None:
         f"event_month=2025-04/{METRIC}.parquet",
     ]
     assert_frame_equal(pl.read_parquet(folder / "**/*.parquet", hive_partitioning=False), held(two_months), check_exact=True)
+
+
+def test_parquet_says_what_its_columns_mean(two_months: Lake) -> None:
+    export(two_months, CITY)
+    path = next((two_months.exports() / "parquet" / METRIC).rglob("*.parquet"))
+    schema = pq.read_schema(path)
+    assert json.loads(schema.metadata[b"citylake"])["table"] == f"metrics.{METRIC}"
+    for column in CONTRACT.stage_columns("metrics"):
+        said = {k.decode(): v.decode() for k, v in (schema.field(column.name).metadata or {}).items()}
+        want = {"doc": column.doc, "unit": column.unit, "formula": column.formula}
+        assert {k: v for k, v in said.items() if k in want} == {k: v for k, v in want.items() if v}
+    with duckdb.connect() as con:
+        kinds = dict(con.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM '{path}')").fetchall())
+    want_types = {c.name: SQL_TYPES[c.kind] for c in CONTRACT.stage_columns("metrics")}
+    assert {n: k for n, k in kinds.items() if n != "event_month"} == want_types
+
+
+def test_parquet_is_a_hive_dataset_for_every_reader(two_months: Lake) -> None:
+    export(two_months, CITY)
+    folder = two_months.exports() / "parquet" / METRIC
+    want = {"2025-03": 2 * len(NASTY), "2025-04": len(NASTY)}
+    with duckdb.connect() as con:
+        sql = f"SELECT event_month, count(*) FROM read_parquet('{folder}/**/*.parquet') GROUP BY 1"
+        assert dict(con.sql(sql).fetchall()) == want
+    assert pd.read_parquet(folder).groupby("event_month", observed=True).size().to_dict() == want
+    assert dict(pl.scan_parquet(folder).group_by("event_month").len().collect().rows()) == want
+    table = ds.dataset(folder, partitioning="hive").to_table(filter=ds.field("event_month") == "2025-04")
+    assert table.num_rows == len(NASTY)
+    assert table.schema.field("flow_veh_h").metadata[b"unit"] == b"veh/h"
+
+
+def test_months_of_an_older_form_are_written_again(two_months: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    export(two_months, CITY)
+    path = next((two_months.exports() / "parquet" / METRIC).rglob("*.parquet"))
+    inode = path.stat().st_ino
+    monkeypatch.setattr("assets.exports.catalog.FORM", "next")
+    export(two_months, CITY)
+    assert path.stat().st_ino != inode
 
 
 def test_only_the_changed_month_is_written_and_the_whole_is_as_new(two_months: Lake, tmp_path: Path) -> None:
