@@ -34,22 +34,32 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def relation(uris: Sequence[str], columns: Sequence[Column], hive: bool) -> str:
-    """SQL that reads Parquet files as a contract's columns; of no files, an empty table of them."""
+def relation(uris: Sequence[str], columns: Sequence[Column], hive: bool, listed: str | None = None) -> str:
+    """SQL that reads Parquet files as a contract's columns; of no files, an empty table of them.
+
+    `listed` is SQL of the list of files, where they are not to be spelled out.
+    """
     if not uris:
         empty = ", ".join(f"NULL::{SQL_TYPES[c.kind]} AS {quoted(c.name)}" for c in columns)
         return f"SELECT {empty} WHERE false"
     options = "hive_partitioning = true, hive_types = {'event_date': DATE}, " if hive else "hive_partitioning = false, "
-    return f"SELECT * FROM read_parquet([{', '.join(map(literal, uris))}], {options}union_by_name = true)"
+    return f"SELECT * FROM read_parquet({listed or _spelled(uris)}, {options}union_by_name = true)"
 
 
-def aligned(con: duckdb.DuckDBPyConnection, uris: Sequence[str], columns: Sequence[Column], hive: bool) -> tuple[str, list[str]]:
+def _spelled(uris: Sequence[str]) -> str:
+    return f"[{', '.join(map(literal, uris))}]"
+
+
+def aligned(
+    con: duckdb.DuckDBPyConnection, uris: Sequence[str], columns: Sequence[Column], hive: bool, listed: str | None = None
+) -> tuple[str, list[str]]:
     """SQL that reads files as exactly these columns and types, and which of them are stored otherwise.
 
     A column that no file has is empty; one of another type is cast, and empty where its value cannot be.
+    `listed` as in `relation`.
     """
-    stored = relation(uris, columns, hive)
-    have = {name: kind for name, kind, *_ in con.sql(f"DESCRIBE {stored}").fetchall()}
+    have = {name: kind for name, kind, *_ in con.sql(f"DESCRIBE {relation(uris, columns, hive)}").fetchall()}
+    stored = relation(uris, columns, hive, listed)
     picked, misfits = [], []
     for column in columns:
         wanted, name = SQL_TYPES[column.kind], quoted(column.name)

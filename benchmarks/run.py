@@ -1,6 +1,6 @@
 """`make bench`: measures speed and memory, prints a table and writes benchmarks/results.json, part by part.
 
-What is measured is in throughput, decoders, memory, days, signals, energy and streams; accuracy is measured by accuracy.py.
+What is measured is in throughput, decoders, memory, days, signals, energy, dashboard and streams; accuracy.py measures accuracy.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import days, decoders, energy, memory, signals, streams, throughput
+from benchmarks import dashboard, days, decoders, energy, memory, signals, streams, throughput
 from benchmarks.result import Result, show, write
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -20,6 +20,7 @@ NOTES = (
     "own after a small warm-up run; imports, the JVM's start and the making of files are not counted. All write zstd Parquet.",
     "Memory is the peak of a fresh process, imports included. Days: ours and peer in turn in one process, after a warm-up.",
     "Decoders: bytes to wire columns of samples grown by repetition, ours and plain in turn in one process a format.",
+    "Dashboard: questions over a year of made-up metrics in citylake.duckdb, in turn, after each was asked once; one reader.",
     "Streams: broker, publisher and reader share this machine; rates from the first commit to the last, without the first.",
 )
 QUICK_NOTE = "This was a first look: at these sizes fixed costs weigh more. `make bench` measures at full size."
@@ -43,10 +44,15 @@ class Sizes:
     meter_readings: int
     energy_rounds: int
     streams: streams.StreamSizes
+    detectors: int
+    metric_days: int
+    question_rounds: int
 
 
-FULL = Sizes(2_000_000, 100_000, 5, 32_000_000, 10, 1_000_000, 1_000_000, 365, 4, 10_000_000, 3, 5_000_000, 3, streams.FULL)
-QUICK = Sizes(200_000, 10_000, 1, 1_000_000, 1, 100_000, 20_000, 6, 1, 400_000, 1, 96_000, 1, streams.QUICK)
+FULL = Sizes(
+    2_000_000, 100_000, 5, 32_000_000, 10, 1_000_000, 1_000_000, 365, 4, 10_000_000, 3, 5_000_000, 3, streams.FULL, 500, 365, 20
+)  # fmt: skip
+QUICK = Sizes(200_000, 10_000, 1, 1_000_000, 1, 100_000, 20_000, 6, 1, 400_000, 1, 96_000, 1, streams.QUICK, 20, 60, 3)
 
 
 PARTS: dict[str, Callable[[Path, Sizes, Callable[[str], None]], list[Result]]] = {
@@ -59,6 +65,9 @@ PARTS: dict[str, Callable[[Path, Sizes, Callable[[str], None]], list[Result]]] =
     ),
     "signals": lambda folder, sizes, tell: signals.measure(folder, sizes.signal_events, sizes.signal_rounds, tell),
     "energy": lambda folder, sizes, tell: energy.measure(folder, sizes.meter_readings, sizes.energy_rounds, tell),
+    "dashboard": lambda folder, sizes, tell: dashboard.measure(
+        folder, sizes.detectors, sizes.metric_days, sizes.question_rounds, tell
+    ),
     "streams": lambda folder, sizes, tell: streams.measure(folder, sizes.streams, tell),
 }
 """What can be measured, in order; `--only` names some of it."""

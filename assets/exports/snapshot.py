@@ -84,7 +84,7 @@ def snapshot(lake: Lake) -> list[Table]:
         doc = f"Refused rows of {name}, as they came, with the reason."
         out.append(Table("quarantine", name, doc, QUARANTINE, _files(lake, "quarantine", name), domain=contract.domain))
     doc = "Every line of the books. Of a refined day, the line recorded last is in force."
-    return [*out, Table("ledger", "", doc, ledger.COLUMNS, _files(lake, "ledger", ""))]
+    return [*out, Table("quality", "ledger", doc, ledger.COLUMNS, _files(lake, "ledger", ""))]
 
 
 def _files(lake: Lake, layer: str, name: str) -> tuple[File, ...]:

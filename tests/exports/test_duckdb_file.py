@@ -66,12 +66,18 @@ def test_every_table_and_column_is_explained(request: pytest.FixtureRequest, fil
             "SELECT schema_name, table_name, 'table', comment FROM duckdb_tables() "
             "UNION ALL SELECT schema_name, view_name, 'view', comment FROM duckdb_views() WHERE NOT internal"
         ).fetchall()
+        # what every DuckDB since 1.0 reads
+        assert con.sql("SELECT tags['storage_version'] FROM duckdb_databases() WHERE path IS NOT NULL").fetchall() == [
+            ("v1.0.0+",)
+        ]
         columns = con.sql(
             "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
         ).fetchall()
     kinds = {f"{schema}.{name}": kind for schema, name, kind, _ in tables}
-    assert set(table_contracts()) | {"main.ledger", "quarantine.traffic_flow"} <= set(kinds)
-    assert {n for n, kind in kinds.items() if kind == "table"} == {n for n in kinds if n.startswith("metrics.")}
+    assert set(table_contracts()) | {"quality.ledger", "quarantine.traffic_flow"} <= set(kinds)
+    assert {n.split(".")[0] for n in kinds} == {"metrics", "refined", "raw", "quality", "reference", "quarantine"}
+    native = {n for n in kinds if n.startswith(("metrics.", "quality."))} - {"quality.refused_rows"}
+    assert {n for n, kind in kinds.items() if kind == "table"} == native
     assert all(comment for *_, comment in tables)
     said = {(f"{schema}.{name}", column): comment for schema, name, column, comment in columns}
     for name, contract in table_contracts().items():
@@ -89,7 +95,7 @@ def test_numbers_are_the_lakes(full: Lake) -> None:
                 continue  # what is told of them is in the layer `published`
             held = full.scan(layer, name)
             assert held is not None
-            place = f"{layer}.{name}".replace("published.", "metrics.") if name else layer
+            place = f"{layer}.{name}".replace("published.", "metrics.") if name else f"quality.{layer}"
             got = con.sql(f"SELECT * FROM {place}").pl()
             want = held.select(got.columns).collect()
             assert_frame_equal(got, want.cast(dict(got.schema)), check_row_order=False)
@@ -147,6 +153,51 @@ def test_log_left_by_a_killed_writer_is_not_played_into_the_new_file(full: Lake)
     export(full, CITY)
     assert not wal.exists()
     opened(full).close()
+
+
+@pytest.mark.slow
+def test_only_changed_months_are_written_and_the_rows_are_those_of_a_new_file(full: Lake, tmp_path: Path) -> None:
+    """Rows that stay are told by what DuckDB calls their place: they are not moved."""
+    contract = table_contracts()[f"metrics.{METRIC}"]
+    for month in (4, 5):
+        day = date(2025, month, 2)
+        put(full, contract, "metrics", good_rows(contract, "metrics", day), day)
+    export(full, CITY)
+    with opened(full) as con:
+        before = con.sql(f"SELECT rowid, event_date FROM metrics.{METRIC} WHERE event_date < '2025-04-01'").fetchall()
+    changed, gone = date(2025, 4, 2), date(2025, 5, 2)
+    put(full, contract, "metrics", good_rows(contract, "metrics", changed, rows=7), changed, stem="b")
+    full.swap("metrics", METRIC, contract.arrow_schema("metrics"), [gone], "a", [])
+    export(full, CITY)
+    export(full, CITY, tmp_path / "fresh")
+    with opened(full) as con, duckdb.connect(str(tmp_path / "fresh" / catalog.DUCKDB), read_only=True) as fresh:
+        fresh.execute("SET TimeZone = 'UTC'")
+        assert con.sql(f"SELECT rowid, event_date FROM metrics.{METRIC} WHERE event_date < '2025-04-01'").fetchall() == before
+        counted = f"SELECT event_date, count(*) FROM metrics.{METRIC} GROUP BY ALL ORDER BY ALL"
+        assert con.sql(counted).fetchall() == [(DAY, 20), (changed, 7)]
+        for name in table_contracts():
+            if name.startswith("metrics."):
+                same = f"FROM {name} ORDER BY ALL"
+                assert_frame_equal(con.sql(same).pl(), fresh.sql(same).pl())
+        said = "SELECT schema_name, table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal"
+        said += " ORDER BY ALL"
+        assert con.sql(said).fetchall() == fresh.sql(said).fetchall()
+        macros = "SELECT schema_name, function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"
+        assert con.sql(macros).fetchall() == fresh.sql(macros).fetchall()
+
+
+@pytest.mark.slow
+def test_file_that_somebody_wrote_into_is_made_anew(full: Lake) -> None:
+    export(full, CITY)
+    with duckdb.connect(str(full.exports() / catalog.DUCKDB)) as con:
+        con.execute(f"UPDATE metrics.{METRIC} SET n = n + 1")
+        con.execute("CREATE TABLE metrics.mine AS SELECT 1 AS x")
+    export(full, CITY)
+    with opened(full) as con:
+        assert con.sql("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'mine'").fetchall() == [(0,)]
+        held = full.scan("metrics", METRIC)
+        assert held is not None
+        assert con.sql(f"SELECT sum(n) FROM metrics.{METRIC}").fetchall() == [(held.collect()["n"].sum(),)]
 
 
 def test_nothing_new_nothing_written(full: Lake) -> None:
