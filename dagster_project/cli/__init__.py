@@ -9,7 +9,24 @@ from collections.abc import Sequence
 
 import typer
 
-from dagster_project.cli import alerts, build, contracts, demo, doctor, export, land, live, query, report, simulate, stream, ui
+from dagster_project.cli import (
+    alerts,
+    board,
+    build,
+    contracts,
+    demo,
+    describe,
+    doctor,
+    export,
+    land,
+    live,
+    query,
+    report,
+    shell,
+    simulate,
+    stream,
+    ui,
+)
 from dagster_project.cli.plain_help import PlainHelp
 
 __all__ = ["app", "main"]
@@ -36,7 +53,24 @@ def _citylake(
     """A data lake for a city's sensor streams: landed complete, refined, gated, measured."""
 
 
-for _group in (demo, land, stream, live, build, export, report, alerts, query, ui, simulate, doctor, contracts):
+for _group in (
+    demo,
+    land,
+    stream,
+    live,
+    build,
+    export,
+    board,
+    report,
+    describe,
+    alerts,
+    query,
+    shell,
+    ui,
+    simulate,
+    doctor,
+    contracts,
+):
     _group.register(app)
 
 

@@ -1,6 +1,6 @@
 """`citylake contracts`: what the lake holds, as a list or as Open Data Contract Standard files.
 
-How a contract becomes ODCS is in `schemas.odcs`.
+How a contract becomes ODCS is in `schemas.odcs`, what its SQL adds in `assets.exports.contracts`.
 """
 
 from pathlib import Path
@@ -27,22 +27,22 @@ def contracts(
     """List the contracts of feeds, metrics and reference tables, or write them as ODCS YAML."""
     from dagster_project.cli.terminal import print_json, print_table, say
     from schemas import registry
-    from schemas.odcs import project, to_yaml
 
-    metrics = registry.metrics() | registry.kernel()
-    every = [*registry.feeds().values(), *metrics.values(), *registry.references().values()]
     if folder and not odcs:
         raise typer.BadParameter("DIR goes with --odcs")
-    if odcs and folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        for one in every:
-            (folder / f"{one.layer}_{one.name}.odcs.yaml").write_text(to_yaml(one), encoding="utf-8")
-        say(f"Wrote {len(every)} contracts to {folder}.")
-    elif odcs and as_json:
-        print_json([project(one) for one in every])
-    elif odcs:
-        typer.echo("---\n".join(to_yaml(one) for one in every), nl=False)
+    if odcs:
+        from assets.exports.contracts import documents, write
+        from schemas.odcs import project, to_yaml
+
+        if folder:
+            say(f"Wrote {len(write(folder, documents()))} contracts to {folder}.")
+        elif as_json:
+            print_json([project(*one) for one in documents()])
+        else:
+            typer.echo("---\n".join(to_yaml(*one) for one in documents()), nl=False)
     else:
+        metrics = registry.metrics() | registry.kernel()
+        every = [*registry.feeds().values(), *metrics.values(), *registry.references().values()]
         keys = ("layer", "name", "version", "domain")
         rows = [
             {k: getattr(c, k) for k in keys} | {"columns": len(c.columns), "key": ", ".join(c.key), "doc": c.doc} for c in every

@@ -124,7 +124,7 @@ def _next(shown: dict[str, Any]) -> None:
         ("inbox", near(f"{shown['folder']}/inbox"), f"{made['files']:,} files, {size(made['bytes'])}, as devices send them"),
         ("truth", near(shown["truth"]), "what really happened in the city"),
         ("lake", near(shown["lake"]), "Delta tables from raw to metrics, and the books"),
-        ("exports", near(shown["exports"]["folder"]), "citylake.duckdb, parquet/, csv/, catalog.json"),
+        ("exports", near(shown["exports"]["folder"]), "citylake.duckdb, parquet/, csv/, places/, catalog.json"),
     )
     grid = Table.grid(padding=(0, 2))
     for title, path, doc in places:

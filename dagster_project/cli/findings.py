@@ -38,7 +38,7 @@ def examine(config: Path | None, lake: str | None) -> list[Finding]:
     except CitylakeError as error:
         return [*found, _fault("settings", error)]
     found.append(_finding("settings", "ok", f"{settings.path}: {settings.city.name}, {settings.city.zone}"))
-    for look in (_disk, _storage, _writable, _half_files, _references, _keys, _sources, _books):
+    for look in (_disk, _storage, _writable, _half_files, _references, _keys, _sources, _books, _postgres):
         try:
             found += look(settings)
         except CitylakeError as error:
@@ -227,3 +227,13 @@ def _books(settings: "Settings") -> Iterator[Finding]:
         yield _finding("books", "fault", f"{len(off)} of {len(books)} lines do not balance", "look with `citylake balance`")
     elif books:
         yield _finding("books", "ok", f"{len(books)} lines balance")
+
+
+def _postgres(settings: "Settings") -> Iterator[Finding]:
+    """Whether the PostgreSQL that the settings export to lets us in; nothing is written."""
+    if to := settings.postgres:
+        from assets.exports.postgres_session import connected
+
+        with connected(to) as session:
+            ((version,),) = session.rows("SELECT current_setting('server_version')")
+        yield _finding("postgres", "ok", f"{to.uri}, schema {to.schema}: PostgreSQL {version}")

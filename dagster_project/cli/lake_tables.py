@@ -2,50 +2,12 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from schemas import ledger
-from schemas.column import Column
-from schemas.contract import QUARANTINE, Contract
 from schemas.errors import CitylakeError
 from schemas.lake import File, Lake
-from schemas.registry import feeds, table_contracts
-
-LEDGER = "ledger.ledger"
-
-
-@dataclass(frozen=True)
-class Named:
-    """A table by the name a person uses; `contract` is None for quarantine and ledger."""
-
-    layer: str
-    name: str
-    doc: str
-    columns: tuple[Column, ...]
-    contract: Contract | None = None
-
-    @property
-    def title(self) -> str:
-        """`layer.name`."""
-        return f"{self.layer}.{self.name or self.layer}"
-
-
-def every() -> dict[str, Named]:
-    """Every table there can be, by `layer.name`."""
-    out = {}
-    for title, contract in table_contracts().items():
-        layer, name = title.split(".", 1)
-        out[title] = Named(layer, name, contract.doc, contract.stage_columns(layer), contract)
-        if layer == "metrics" and contract.is_gated:
-            doc = f"What may be told of {title} outside, as exports tell it: see docs/privacy.md."
-            out[f"published.{name}"] = Named("published", name, doc, contract.stage_columns("published"), contract)
-    for name in feeds():
-        doc = f"Refused rows of {name}, as they came, with the reason."
-        out[f"quarantine.{name}"] = Named("quarantine", name, doc, QUARANTINE)
-    out[LEDGER] = Named("ledger", "", "Every line of the books.", ledger.COLUMNS)
-    return out
+from schemas.tables import Named, every
 
 
 def named(title: str) -> Named:
@@ -61,10 +23,10 @@ def named(title: str) -> Named:
         return known[of_name[0]]
     if of_name:
         raise CitylakeError(f"table {title}", "several layers have it", f"name one of {', '.join(of_name)}")
-    raise CitylakeError(f"table {title}", "there is no such table", perhaps(title))
+    raise CitylakeError(f"table {title}", "there is no such table", nearest(title))
 
 
-def perhaps(title: str) -> str:
+def nearest(title: str) -> str:
     """What to do about a table's name that is none: the nearest names, if any is near."""
     known = every()
     near = difflib.get_close_matches(title, known, 3)
@@ -97,20 +59,11 @@ def days(files: Sequence[File]) -> tuple[date, date] | None:
 
 
 def sample(lake: Lake, table: Named, rows: int) -> list[dict[str, Any]]:
-    """The first rows of the latest day."""
+    """The first rows of the latest day; of a metric about people, as they may be told."""
+    table = every().get(f"published.{table.name}", table) if table.layer == "metrics" else table
     span = days(lake.files(table.layer, table.name))
     scan = lake.scan(table.layer, table.name, [span[1]] if span else None)
-    return scan.head(rows).collect().to_dicts() if scan is not None else []
-
-
-def made_of(lake: Lake, found: Named) -> dict[str, list[Any]]:
-    """Of a metric: the tables its SQL reads, and the limits it judges by, as they are in this lake."""
-    from schemas import registry
-
-    if found.layer != "metrics" or found.name not in registry.metrics():
-        return {"reads": [], "thresholds": []}
-    from assets.dependencies import dependencies, thresholds_read
-    from assets.relations import limits
-
-    names = thresholds_read(found.name)
-    return {"reads": sorted(dependencies(found.name)), "thresholds": [t for t in limits(lake).to_dicts() if t["name"] in names]}
+    if scan is None:
+        return []
+    known = {c.name for c in table.columns}
+    return scan.select(n for n in scan.collect_schema().names() if n in known).head(rows).collect().to_dicts()

@@ -34,6 +34,18 @@ def opened(config: Path | None, lake: str | None) -> "Settings":
     return load(config, lake)
 
 
+def postgres(settings: "Settings", uri: str | None, schema: str | None) -> Any:
+    """The PostgreSQL that --postgres and --schema name; None, where only the settings may name one."""
+    from assets.exports.postgres_target import target
+
+    if uri is None and schema is None:
+        return None
+    uri = uri or (settings.postgres.uri if settings.postgres else None)
+    if uri is None:
+        raise SettingsError("--schema", "no PostgreSQL is named", "name one with --postgres, or in [exports.postgres]")
+    return target(uri, schema, settings.city.name, "--postgres")
+
+
 def day(text: str | None, option: str) -> Any:
     """A day given as YYYY-MM-DD."""
     from datetime import date

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 160
 GAP = 3
 LONGEST = 10_000
+EXPRESSION_LONGEST = 40
 
 
 def console(stderr: bool = False) -> "Console":
@@ -60,7 +61,12 @@ def _unforeseen(error: Exception) -> str:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON: instants and days in ISO form, numbers that are not finite as null."""
-    sys.stdout.write(json.dumps(_plain(value), indent=1, ensure_ascii=False, default=_iso) + "\n")
+    sys.stdout.write(as_json(value) + "\n")
+
+
+def as_json(value: Any) -> str:
+    """The text that `print_json` prints."""
+    return json.dumps(_plain(value), indent=1, ensure_ascii=False, default=_iso)
 
 
 def _plain(value: Any) -> Any:
@@ -86,7 +92,7 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}" + ("Z" if value.tzinfo else "") if value.second == 0 else f"{value:%Y-%m-%d %H:%M:%S}"
+        return f"{value:%Y-%m-%d %H:%M}{'' if value.second == 0 else f':{value:%S}'}{'Z' if value.tzinfo else ''}"
     return clean(str(value))
 
 
@@ -114,9 +120,9 @@ def size(count: float) -> str:
 
 
 def heading(name: str, longest: int = 10) -> str:
-    """A column's name, broken at the underscore that makes it narrowest."""
-    if len(name) <= longest or "_" not in name.strip("_"):
-        return name
+    """A column's name, broken at the underscore that makes it narrowest; an expression that has no name is cut."""
+    if len(name) <= longest or "_" not in name.strip("_") or not name.isidentifier():
+        return clean(name, EXPRESSION_LONGEST)
     words = name.split("_")
     cuts = [("_".join(words[:i]) + "_", "_".join(words[i:])) for i in range(1, len(words))]
     return "\n".join(min(cuts, key=lambda c: max(map(len, c))))
@@ -129,6 +135,8 @@ def print_table(
     marks: Callable[[dict[str, Any]], str] | None = None,
     wrap: Sequence[str] = (),
     clip: str = "",
+    units: Mapping[str, str] | None = None,
+    right: Collection[str] = (),
 ) -> list[str]:
     """Print rows as a table; columns for which the terminal is too narrow are left out, and returned.
 
@@ -136,6 +144,8 @@ def print_table(
         marks: the Rich style of a row.
         wrap: columns of prose, which may take several lines.
         clip: a column that is cut to the room that the others leave.
+        units: of columns, shown beneath their names.
+        right: columns of numbers that come as texts; those that come as numbers are known.
     """
     from rich import box
     from rich.table import Table
@@ -145,16 +155,22 @@ def print_table(
     names = list(columns or (rows[0] if rows else ()))
     texts = {n: [cell(r.get(n)) for r in rows] for n in names}
     if clip:
-        room = screen.width - sum(_width(n, texts[n]) + GAP for n in names if n != clip)
+        room = screen.width - sum(_width(heading(n), texts[n]) + GAP for n in names if n != clip)
         texts[clip] = [clean(t, max(room, 12)) for t in texts[clip]]
-    shown = names if wrap else _fitting(names, texts, screen.width)
+    heads = _heads(names, units or {})
+    shown = names if wrap else _fitting(names, texts, heads, screen.width)
+    if units and not any(n in units for n in shown):
+        units, heads = None, _heads(names, {})
     plain: dict[str, Any] = {"padding": (0, 1), "pad_edge": False, "show_edge": False}
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", **plain)
     for name in shown:
-        number = any(isinstance(r.get(name), (int, float)) and not isinstance(r.get(name), bool) for r in rows)
+        number = name in right or any(isinstance(r.get(name), (int, float)) and not isinstance(r.get(name), bool) for r in rows)
         # a date or an identifier broken in two lines is hard to read; prose is not
         how: dict[str, Any] = {"overflow": "fold", "min_width": 12} if name in wrap else {"no_wrap": True, "overflow": "ellipsis"}
-        table.add_column(Text(heading(name)), justify="right" if number else "left", vertical="top", **how)
+        head = Text(heads[name])
+        if units and name in units:
+            head.stylize("not bold dim", len(heads[name]) - len(units[name]))
+        table.add_column(head, justify="right" if number else "left", vertical="top", **how)
     for place, row in enumerate(rows):
         table.add_row(*(Text(texts[n][place]) for n in shown), style=marks(row) if marks else None)
     screen.print(table)
@@ -162,11 +178,22 @@ def print_table(
     return [n for n in names if n not in shown]
 
 
-def _fitting(names: Sequence[str], texts: dict[str, list[str]], width: int) -> list[str]:
+def fits(names: Sequence[str], rows: Sequence[Mapping[str, str]], units: Mapping[str, str]) -> bool:
+    """Whether a table of texts has room for all its columns."""
+    texts = {n: [r[n] for r in rows] for n in names}
+    return len(_fitting(names, texts, _heads(names, units), console().width)) == len(names)
+
+
+def _heads(names: Sequence[str], units: Mapping[str, str]) -> dict[str, str]:
+    """What stands over the columns; names stay on one line where others have a unit beneath."""
+    return {n: heading(n) + (f"\n{units.get(n, ' ')}" if units else "") for n in names}
+
+
+def _fitting(names: Sequence[str], texts: Mapping[str, list[str]], heads: Mapping[str, str], width: int) -> list[str]:
     shown: list[str] = []
     used = 0
     for name in names:
-        widest = _width(name, texts[name])
+        widest = _width(heads[name], texts[name])
         if shown and used + widest > width:
             continue
         shown.append(name)
@@ -174,8 +201,8 @@ def _fitting(names: Sequence[str], texts: dict[str, list[str]], width: int) -> l
     return shown
 
 
-def _width(name: str, texts: Sequence[str]) -> int:
-    return max(map(len, [*heading(name).split("\n"), *texts]))
+def _width(head: str, texts: Sequence[str]) -> int:
+    return max(map(len, [*head.split("\n"), *texts]))
 
 
 class Bars:

@@ -49,7 +49,7 @@ def exporting(folder: Path, catalog: dict[str, Any]) -> dict[str, Any]:
     """Where the exports are, and what this export let through the publish gate."""
     folder = folder.absolute()
     places = {"folder": str(folder), "duckdb": str(folder / catalog["duckdb"]["file"]), "catalog": str(folder / "catalog.json")}
-    return places | {"released": catalog["released"]}
+    return places | {"released": catalog["released"]} | ({"postgres": catalog["postgres"]} if "postgres" in catalog else {})
 
 
 def print_released(released: Sequence[dict[str, Any]]) -> None:
@@ -162,8 +162,15 @@ def print_exports(folder: Path, catalog: dict[str, Any]) -> None:
     told = exporting(folder, catalog)
     published = sum(1 for t in catalog["tables"] if t["layer"] == "metrics")
     file = f"citylake.duckdb ({size(catalog['duckdb']['bytes'])})"
-    text = f"Exported {published} metrics to {near(told['folder'])}: {file}, parquet/, csv/, catalog.json"
+    text = f"Exported {published} metrics to {near(told['folder'])}: {file}, parquet/, csv/, places/, catalog.json"
     console().print(text, markup=False, soft_wrap=True)
+    if done := catalog.get("postgres"):
+        changed = sum(1 for t in done["tables"] if t["rebuilt"] or t["written"] or t["removed"])
+        text = f"Exported {changed} changed tables, {done['rows']} rows, to schema {done['schema']} of {done['uri']}"
+        console().print(text, markup=False, soft_wrap=True)
+    if made := catalog.get("superset"):
+        text = f"Wrote {near(made['file'])} for Superset: {made['charts']} charts of {made['datasets']} datasets (docs/superset)"
+        console().print(text, markup=False, soft_wrap=True)
     print_released(told["released"])
 
 

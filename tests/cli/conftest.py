@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dagster_project.cli import main
+from tests.cli.small_city import city
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,19 @@ def citylake(*words: object) -> Ran:
 def cli() -> Callable[..., Ran]:
     """`citylake` as a function."""
     return citylake
+
+
+@pytest.fixture(scope="session")
+def ran(cli: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The settings of a small city, and what `citylake run --json` said of it. Tests leave it as it is."""
+    toml = city(tmp_path_factory.mktemp("city"))
+    return toml, cli("run", "-c", toml, "--json")
+
+
+@pytest.fixture(scope="session")
+def toml(ran: Any) -> Path:
+    """The settings of the city that was run."""
+    return ran[0]
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,7 @@ def test_settings_are_named_by_the_environment_and_the_lake_by_an_option(cli: An
     assert cli("balance", "--json").json == []
 
 
-@pytest.mark.parametrize("words", [["nosuch"], ["describe"], ["land", "--runner"], ["query", "x", "--json", "--csv"]])
+@pytest.mark.parametrize("words", [["nosuch"], ["describe", "a", "b"], ["land", "--runner"], ["query", "x", "--json", "--csv"]])
 def test_a_wrong_command_line_is_a_usage_error(cli: Any, tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "citylake.toml").write_text(CITY, encoding="utf-8")
     assert cli(*words).code == 2
@@ -108,7 +108,8 @@ def test_the_template_works_with_an_empty_inbox_and_all_its_examples(cli: Any, t
     spoken = re.sub(r"^# (\[|[a-z_]+ = )", r"\1", text, flags=re.MULTILINE)
     (tmp_path / "citylake.toml").write_text(spoken, encoding="utf-8")
     found = cli("doctor", "--json").json
-    assert {f["check"] for f in found if f["status"] == "fault"} == {"reference sensors", "reference meters", "reference feeders"}
+    missing = {"reference sensors", "reference meters", "reference feeders", "postgres"}
+    assert {f["check"] for f in found if f["status"] == "fault"} == missing
     assert "traffic_flow from highway_agency" in {f["check"] for f in found}
 
 
