@@ -1,0 +1,1 @@
+"""The data dictionary: its rows, its lineage, its pages."""
