@@ -13,6 +13,7 @@ from schemas.errors import ContractError
 from schemas.privacy import Privacy
 
 Kind = Literal["string", "int", "float", "bool", "instant", "local_time", "date"]
+RollUp = Literal["sum", "at_once", "apart"]
 
 POLARS: dict[str, pl.DataType] = {
     "string": pl.String(),
@@ -39,6 +40,9 @@ class Column:
         from_receipt: the instant at which the row was received stands in where the source has no such value.
         of_delivery: it says when or how the row was sent, not what happened: rows that differ in it alone are repeats.
         formula: how a metric's column is computed, in words of the field.
+        roll_up: what rows become together. "sum": they add up. "at_once": those of one time add up, those of several do not,
+            such as lamps that are out. "apart": rows with different values of it are never put together. None: neither; a
+            ratio whose formula divides what adds up is computed anew from the sums (`assets.board.rollups`).
         privacy: what becomes of its values before they are stored (`schemas.privacy`).
         purpose, rotates: of pseudonyms: which key makes them, and whether they change with the event's local day ("day").
         coarsen: "h3:<resolution>" of lat and lon, "minute" or "hour" of instants, "block" of street addresses.
@@ -62,6 +66,7 @@ class Column:
     purpose: str | None = None
     rotates: Literal["day"] | None = None
     coarsen: str | None = None
+    roll_up: RollUp | None = None
 
     def check(self, where: str) -> None:
         """Raise ContractError where the column contradicts itself."""
@@ -79,6 +84,8 @@ class Column:
             raise ContractError(place, f"from_place on a {self.kind}, or beside a default", "a place is an int, and never absent")
         if self.from_receipt and (self.kind != "instant" or self.default is not None):
             raise ContractError(place, f"from_receipt on a {self.kind}, or beside a default", "a receipt is an instant")
+        if self.roll_up in ("sum", "at_once") and self.kind not in ("int", "float"):
+            raise ContractError(place, f"roll_up {self.roll_up!r} of a {self.kind}", "only numbers add up")
         classes.check_column(place, self)
 
     @property

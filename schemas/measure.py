@@ -3,10 +3,10 @@
 What a single metric measures is said in metrics/<name>.py.
 """
 
-from schemas.column import Column
+from schemas.column import Column, RollUp
 from schemas.contract import TableRule
 
-N = Column("n", "int", "rows measured", unit="rows", nullable=False, minimum=0)
+N = Column("n", "int", "rows measured", unit="rows", nullable=False, minimum=0, roll_up="sum")
 COVERAGE = Column("coverage_share", "float", "observed over expected", unit="share", nullable=False, minimum=0, maximum=1)
 HEALTH = Column(
     "health_share", "float", "share from devices judged good by sensor_health_daily", unit="share", minimum=0, maximum=1
@@ -60,19 +60,19 @@ BIN_AT = Column("bin_at", "instant", "start of the bin", nullable=False)
 LOCAL_TIME = Column("local_time", "local_time", "wall-clock time of the bin's start", nullable=False)
 
 
-def ratio(name: str, doc: str, unit: str, formula: str, maximum: float | None = None) -> Column:
+def ratio(name: str, doc: str, unit: str, formula: str, maximum: float | None = None, roll_up: RollUp | None = None) -> Column:
     """A ratio: NULL, with a reason, where coverage does not carry it."""
-    return Column(name, "float", doc, unit=unit, minimum=0, maximum=maximum, formula=formula)
+    return Column(name, "float", doc, unit=unit, minimum=0, maximum=maximum, formula=formula, roll_up=roll_up)
 
 
-def total(name: str, doc: str, unit: str, formula: str) -> Column:
+def total(name: str, doc: str, unit: str, formula: str, roll_up: RollUp = "sum") -> Column:
     """An additive part: roll-ups sum it; NULL where nothing was observed."""
-    return Column(name, "float", doc, unit=unit, minimum=0, formula=formula)
+    return Column(name, "float", doc, unit=unit, minimum=0, formula=formula, roll_up=roll_up)
 
 
-def count(name: str, doc: str, formula: str) -> Column:
+def count(name: str, doc: str, formula: str, roll_up: RollUp = "sum") -> Column:
     """An additive part that counts: NULL where nothing can be known, and 0 is 0."""
-    return Column(name, "int", doc, minimum=0, formula=formula)
+    return Column(name, "int", doc, minimum=0, formula=formula, roll_up=roll_up)
 
 
 def says_why(what: str, *ratios: str) -> TableRule:

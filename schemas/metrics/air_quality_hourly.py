@@ -26,7 +26,14 @@ CONTRACT = Contract(
     ),
     columns=(
         Column("station_id", "string", "station", nullable=False, pattern=IDENTIFIER),
-        Column("quantity", "string", "what was measured", nullable=False, allowed=("pm2_5", "pm10", "no2", "o3", "noise")),
+        Column(
+            "quantity",
+            "string",
+            "what was measured",
+            nullable=False,
+            allowed=("pm2_5", "pm10", "no2", "o3", "noise"),
+            roll_up="apart",
+        ),
         BIN_AT,
         LOCAL_TIME,
         Column(
@@ -38,7 +45,7 @@ CONTRACT = Contract(
         ),
         Column("district", "string", "district, from reference/air_stations", nullable=False),
         Column("site", "string", "kind of site, from reference/air_stations", nullable=False),
-        Column(N.name, "int", "rows whose interval begins in the hour", unit="rows", nullable=False, minimum=0),
+        Column(N.name, "int", "rows whose interval begins in the hour", unit="rows", nullable=False, minimum=0, roll_up="sum"),
         COVERAGE,
         HEALTH,
         total("measured_s", "seconds measured, those of streams added up", "s", "sum(held)"),

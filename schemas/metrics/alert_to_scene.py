@@ -37,7 +37,7 @@ CONTRACT = Contract(
         Column("call_at", "instant", "when the call was received"),
         Column("dispatched_at", "instant", "when the unit was dispatched"),
         Column("on_scene_at", "instant", "when the unit was on scene"),
-        Column("n", "int", "alerts", nullable=False, minimum=1, maximum=1),
+        Column("n", "int", "alerts", nullable=False, minimum=1, maximum=1, roll_up="sum"),
         Column(
             COVERAGE.name,
             "float",

@@ -25,7 +25,9 @@ CONTRACT = Contract(
         N,
         COVERAGE,
         HEALTH,
-        Column("capacity", "int", "docks, or places, there are, from reference/stations", unit="docks", minimum=0),
+        Column(
+            "capacity", "int", "docks, or places, there are, from reference/stations", unit="docks", minimum=0, roll_up="at_once"
+        ),
         total("vehicles_known_min", "minutes with known vehicles", "min", "sum(held) where vehicles_available is known"),
         total("docks_known_min", "minutes with known docks", "min", "sum(held) where docks_available is known"),
         total("renting_min", "minutes renting, with known vehicles", "min", "sum(held) where renting and vehicles are known"),

@@ -36,7 +36,7 @@ CONTRACT = Contract(
     columns=(
         Column("kind", "string", "what the cameras concluded", nullable=False),
         Column("district", "string", "district of the cameras", nullable=False, pattern=IDENTIFIER),
-        Column("n", "int", "alerts", nullable=False, minimum=0),
+        Column("n", "int", "alerts", nullable=False, minimum=0, roll_up="sum"),
         Column(
             "coverage_share",
             "float",

@@ -22,7 +22,7 @@ CONTRACT = Contract(
     ),
     columns=(
         Column("district", "string", "district", nullable=False, pattern=IDENTIFIER),
-        Column("n", "int", "crashes", nullable=False, minimum=0),
+        Column("n", "int", "crashes", nullable=False, minimum=0, roll_up="sum"),
         Column(
             "coverage_share",
             "float",

@@ -17,7 +17,9 @@ CONTRACT = Contract(
     columns=(
         Column("meter_class", "string", "class of customer, from reference/meters", nullable=False, pattern=IDENTIFIER),
         Column("district", "string", "district, from reference/meters", nullable=False),
-        Column("direction", "string", "delivered or received", nullable=False, allowed=("delivered", "received")),
+        Column(
+            "direction", "string", "delivered or received", nullable=False, allowed=("delivered", "received"), roll_up="apart"
+        ),
         N,
         COVERAGE,
         HEALTH,
@@ -31,7 +33,7 @@ CONTRACT = Contract(
             maximum=1,
             formula="mean(estimated_share of the half hours)",
         ),
-        Column("meters", "int", "meters that reported on the day", nullable=False, minimum=0),
+        Column("meters", "int", "meters that reported on the day", nullable=False, minimum=0, roll_up="at_once"),
         Column(
             "highest_meter_share",
             "float",
@@ -44,7 +46,9 @@ CONTRACT = Contract(
         Column("hours", "float", "hours in the local day", unit="h", nullable=False, minimum=22, maximum=26),
         total("energy_kwh", "energy, measured and estimated", "kWh", "sum(energy_kwh of the half hours)"),
         total("estimated_kwh", "of it, estimated: by readings that are not valid, or in gaps", "kWh", "sum(estimated_kwh)"),
-        total("sum_of_peaks_kw", "sum of each meter's own half-hour peak", "kW", "sum over meters of max(load)"),
+        total(
+            "sum_of_peaks_kw", "sum of each meter's own half-hour peak", "kW", "sum over meters of max(load)", roll_up="at_once"
+        ),
         Column(
             "missing_share",
             "float",

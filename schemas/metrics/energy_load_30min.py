@@ -25,7 +25,9 @@ CONTRACT = Contract(
     columns=(
         Column("meter_class", "string", "class of customer, from reference/meters", nullable=False, pattern=IDENTIFIER),
         Column("district", "string", "district, from reference/meters", nullable=False),
-        Column("direction", "string", "delivered or received", nullable=False, allowed=("delivered", "received")),
+        Column(
+            "direction", "string", "delivered or received", nullable=False, allowed=("delivered", "received"), roll_up="apart"
+        ),
         BIN_AT,
         LOCAL_TIME,
         N,
@@ -41,8 +43,15 @@ CONTRACT = Contract(
             maximum=1,
             formula="estimated time of gaps / (expected registers * length of the half hour)",
         ),
-        Column("meters", "int", "meters with energy in the half hour, measured or estimated", nullable=False, minimum=0),
-        Column("expected_meters", "int", "meters that reported on the day", nullable=False, minimum=0),
+        Column(
+            "meters",
+            "int",
+            "meters with energy in the half hour, measured or estimated",
+            nullable=False,
+            minimum=0,
+            roll_up="at_once",
+        ),
+        Column("expected_meters", "int", "meters that reported on the day", nullable=False, minimum=0, roll_up="at_once"),
         Column(
             "highest_meter_share",
             "float",
@@ -61,7 +70,7 @@ CONTRACT = Contract(
         total(
             "spread_kwh", "of that, known differences of counters over gaps", "kWh", "difference * overlap / length of the gap"
         ),
-        ratio("load_kw", "mean load", "kW", "energy_kwh / 0.5 h"),
+        ratio("load_kw", "mean load", "kW", "energy_kwh / 0.5 h", roll_up="at_once"),
         NULL_REASON,
     ),
     key=("meter_class", "district", "direction", "bin_at"),

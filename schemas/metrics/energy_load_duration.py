@@ -20,9 +20,18 @@ CONTRACT = Contract(
     columns=(
         Column("meter_class", "string", "class of customer, from reference/meters", nullable=False, pattern=IDENTIFIER),
         Column("district", "string", "district, from reference/meters", nullable=False),
-        Column("direction", "string", "delivered or received", nullable=False, allowed=("delivered", "received")),
         Column(
-            "exceedance_share", "float", "share of the time for which the load is exceeded", "share", False, minimum=0, maximum=1
+            "direction", "string", "delivered or received", nullable=False, allowed=("delivered", "received"), roll_up="apart"
+        ),
+        Column(
+            "exceedance_share",
+            "float",
+            "share of the time for which the load is exceeded",
+            "share",
+            False,
+            minimum=0,
+            maximum=1,
+            roll_up="apart",
         ),
         N,
         COVERAGE,
@@ -41,7 +50,7 @@ CONTRACT = Contract(
         ),
         total("energy_kwh", "energy of the half hours of the curve, measured and estimated", "kWh", "sum(energy_kwh)"),
         total("estimated_kwh", "of it, estimated", "kWh", "sum(estimated_kwh)"),
-        ratio("mean_load_kw", "mean load of the half hours of the curve", "kW", "mean(load_kw)"),
+        ratio("mean_load_kw", "mean load of the half hours of the curve", "kW", "mean(load_kw)", roll_up="at_once"),
         ratio(
             "load_kw",
             "load exceeded for this share of the time",

@@ -10,7 +10,7 @@ CHANNELS = ("web", "app", "kiosk", "phone", "counter", "post", "unknown")
 
 def _of_channel(name: str) -> Column:
     doc = "transactions whose channel nobody told" if name == "unknown" else f"transactions by {name}"
-    return Column(f"{name}_n", "int", doc, nullable=False, minimum=0)
+    return Column(f"{name}_n", "int", doc, nullable=False, minimum=0, roll_up="sum")
 
 
 CONTRACT = Contract(
@@ -47,7 +47,15 @@ CONTRACT = Contract(
         count("digital_completed_n", "of these, by a digital channel", "count(channel in web, app, kiosk)"),
         count("timed_n", "completed transactions that say when", "count(completed_at)"),
         total("took_sum_h", "time they took", "h", "sum(completed_at - submitted_at)"),
-        Column("amount_cents", "int", "amount paid by completed payments", unit="cents", minimum=0, formula="sum(amount_cents)"),
+        Column(
+            "amount_cents",
+            "int",
+            "amount paid by completed payments",
+            unit="cents",
+            minimum=0,
+            formula="sum(amount_cents)",
+            roll_up="sum",
+        ),
         count("appointment_n", "appointments that were on this day and not cancelled", "count by day of appointment_at"),
         count("attended_n", "of these, attended", "count(outcome = 'completed')"),
         count("no_show_n", "of these, missed by the customer", "count(outcome = 'no_show')"),

@@ -28,9 +28,10 @@ CONTRACT = Contract(
             "what is counted: incidents of emergency calls, or crashes in force",
             nullable=False,
             allowed=("calls", "crashes"),
+            roll_up="apart",
         ),
         Column("h3_cell", "string", "H3 cell, at the city's resolution", nullable=False, pattern=IDENTIFIER),
-        Column("n", "int", "incidents in the cell", unit="incidents", nullable=False, minimum=0),
+        Column("n", "int", "incidents in the cell", unit="incidents", nullable=False, minimum=0, roll_up="sum"),
         Column(
             "coverage_share",
             "float",

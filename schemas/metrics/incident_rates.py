@@ -22,11 +22,24 @@ CONTRACT = Contract(
         "month is not covered until most of it is over."
     ),
     columns=(
-        Column("area_kind", "string", "district, or h3_cell", nullable=False, allowed=("district", "h3_cell")),
+        Column("area_kind", "string", "district, or h3_cell", nullable=False, allowed=("district", "h3_cell"), roll_up="apart"),
         Column("area", "string", "district, or H3 cell", nullable=False, pattern=IDENTIFIER),
-        Column("call_type", "string", "type of the call, in the dispatch desk's words; all: of every type", nullable=False),
         Column(
-            "n", "int", "incidents", unit="incidents", nullable=False, minimum=0, formula="count of distinct incident_id of a day"
+            "call_type",
+            "string",
+            "type of the call, in the dispatch desk's words; all: of every type",
+            nullable=False,
+            roll_up="apart",
+        ),
+        Column(
+            "n",
+            "int",
+            "incidents",
+            unit="incidents",
+            nullable=False,
+            minimum=0,
+            formula="count of distinct incident_id of a day",
+            roll_up="sum",
         ),
         Column(
             "coverage_share",
@@ -49,7 +62,7 @@ CONTRACT = Contract(
         total(
             "population_d", "person-days", "people d", "sum over days of population in force; of a cell, by its share of cells"
         ),
-        total("population", "people, on average over the month", "people", "population_d / days of the month"),
+        total("population", "people, on average over the month", "people", "population_d / days of the month", roll_up="at_once"),
         ratio("incidents_per_10000", "incidents in the month for 10 000 people", "1/10000 people", "10000 * n / population"),
         NULL_REASON,
     ),

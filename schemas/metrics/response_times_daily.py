@@ -15,11 +15,18 @@ PHASES = {
 
 def _phase(name: str, doc: str) -> tuple[Column, ...]:
     return (
-        Column(f"{name}_n", "int", f"incidents behind: {doc}", nullable=False, minimum=0),
+        Column(f"{name}_n", "int", f"incidents behind: {doc}", nullable=False, minimum=0, roll_up="sum"),
         total(f"{name}_sum_s", f"sum of {doc}", "s", "sum over incidents"),
         ratio(f"{name}_p50_s", f"median of {doc}", "s", "50th percentile, linear (Hyndman and Fan type 7)"),
         ratio(f"{name}_p90_s", f"90th percentile of {doc}", "s", "90th percentile, linear (Hyndman and Fan type 7)"),
-        Column(f"{name}_within_n", "int", f"of them within the target (threshold {name}_target_s)", nullable=False, minimum=0),
+        Column(
+            f"{name}_within_n",
+            "int",
+            f"of them within the target (threshold {name}_target_s)",
+            nullable=False,
+            minimum=0,
+            roll_up="sum",
+        ),
         ratio(f"{name}_within_share", "share within the target", "share", f"{name}_within_n / {name}_n", 1),
     )
 
@@ -37,7 +44,7 @@ CONTRACT = Contract(
     columns=(
         Column("district", "string", "district", nullable=False, pattern=IDENTIFIER),
         Column("priority", "string", "priority, in the dispatch desk's words", nullable=False),
-        Column("n", "int", "incidents", nullable=False, minimum=1),
+        Column("n", "int", "incidents", nullable=False, minimum=1, roll_up="sum"),
         Column(
             "coverage_share",
             "float",

@@ -1,13 +1,13 @@
 """Service requests by day: what came and went, what is left and how old it is, how long closing takes, and promises kept."""
 
-from schemas.column import IDENTIFIER, Column
+from schemas.column import IDENTIFIER, Column, RollUp
 from schemas.contract import Contract, TableRule
 from schemas.measure import NULL_REASON, ratio, total
 from schemas.publish import Publish
 
 
-def _n(name: str, doc: str) -> Column:
-    return Column(name, "int", doc, nullable=False, minimum=0)
+def _n(name: str, doc: str, roll_up: RollUp = "sum") -> Column:
+    return Column(name, "int", doc, nullable=False, minimum=0, roll_up=roll_up)
 
 
 CONTRACT = Contract(
@@ -32,7 +32,7 @@ CONTRACT = Contract(
     columns=(
         Column("district", "string", "district", nullable=False, pattern=IDENTIFIER),
         Column("service_code", "string", "service, by the register's code", nullable=False, pattern=IDENTIFIER),
-        _n("n", "requests asked for within the window, closed on the day, or open at its end"),
+        _n("n", "requests asked for within the window, closed on the day, or open at its end", roll_up="at_once"),
         Column(
             "coverage_share",
             "float",
@@ -46,12 +46,12 @@ CONTRACT = Contract(
         _n("opened", "requests asked for on the day"),
         _n("closed", "closings on the day"),
         _n("reopened", "requests opened again on the day"),
-        _n("backlog", "requests open when the day ends"),
-        _n("overdue", "of these, past their promise"),
-        total("backlog_age_sum_h", "age of the backlog", "h", "sum(end of day - requested_at)"),
+        _n("backlog", "requests open when the day ends", roll_up="at_once"),
+        _n("overdue", "of these, past their promise", roll_up="at_once"),
+        total("backlog_age_sum_h", "age of the backlog", "h", "sum(end of day - requested_at)", roll_up="at_once"),
         ratio("backlog_age_p50_h", "median age of the backlog", "h", "50th percentile, linear (Hyndman and Fan type 7)"),
-        _n("window_n", "requests asked for within the window"),
-        _n("window_closed_n", "of these, closed when the day ends"),
+        _n("window_n", "requests asked for within the window", roll_up="at_once"),
+        _n("window_closed_n", "of these, closed when the day ends", roll_up="at_once"),
         ratio("close_p50_h", "median time to close", "h", "first age with Kaplan-Meier survival <= 0.5"),
         ratio("close_p90_h", "90th percentile of the time to close", "h", "first age with Kaplan-Meier survival <= 0.1"),
         _n("sla_met_n", "closings on the day that keep their promise"),

@@ -39,9 +39,14 @@ CONTRACT = Contract(
         Column("out_from_at", "instant", "start of the day's first outage; midnight where it began before"),
         Column("out_said_at", "instant", "when that outage was first said"),
         Column("out_said_by", "string", "what said so: the lamp's own status, or its power", allowed=("status", "power")),
-        count("day_burners", "1 where it burns by day", "day_burn_h * 3600 >= lamp_day_burn_min_s"),
-        count("lamps_out", "1 where it was out for some of the night", "outage_h * 3600 >= lamp_outage_min_s"),
-        count("lamps_flickering", "1 where it went on and off by night", "dark_switches > lamp_flicker_max_switches"),
+        count("day_burners", "1 where it burns by day", "day_burn_h * 3600 >= lamp_day_burn_min_s", roll_up="at_once"),
+        count("lamps_out", "1 where it was out for some of the night", "outage_h * 3600 >= lamp_outage_min_s", roll_up="at_once"),
+        count(
+            "lamps_flickering",
+            "1 where it went on and off by night",
+            "dark_switches > lamp_flicker_max_switches",
+            roll_up="at_once",
+        ),
         count("dark_switches", "times it went on or off in the dark", "changes between reports at most report_ttl_s apart"),
         total(
             "energy_kwh",

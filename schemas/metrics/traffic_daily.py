@@ -22,7 +22,7 @@ CONTRACT = Contract(
     ),
     columns=(
         Column("road", "string", "road, from reference/sensors", nullable=False, pattern=IDENTIFIER),
-        Column("sensors", "int", "detectors that reported", unit="detectors", nullable=False, minimum=1),
+        Column("sensors", "int", "detectors that reported", unit="detectors", nullable=False, minimum=1, roll_up="at_once"),
         N,
         COVERAGE,
         HEALTH,

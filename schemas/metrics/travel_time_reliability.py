@@ -28,9 +28,15 @@ CONTRACT = Contract(
         Column("road", "string", "road, from reference/routes"),
         Column("district", "string", "district, from reference/routes", nullable=False),
         N,
-        Column("quarters", "int", "quarter hours with travel times", unit="quarters", nullable=False, minimum=0),
+        Column("quarters", "int", "quarter hours with travel times", unit="quarters", nullable=False, minimum=0, roll_up="sum"),
         Column(
-            "expected_quarters", "int", "quarter hours of the period in the month", unit="quarters", nullable=False, minimum=1
+            "expected_quarters",
+            "int",
+            "quarter hours of the period in the month",
+            unit="quarters",
+            nullable=False,
+            minimum=1,
+            roll_up="sum",
         ),
         COVERAGE,
         HEALTH,

@@ -25,7 +25,7 @@ CONTRACT = Contract(
         Column("case_id", "string", "lamp_id of an outage, request_id of a report", nullable=False, pattern=IDENTIFIER),
         Column("lamp_id", "string", "lamp that is out; of a report, the nearest one within lamp_report_near_m"),
         Column("district", "string", "district of the lamp, or of the report", nullable=False),
-        Column("n", "int", "cases: 1", unit="rows", nullable=False, minimum=1, maximum=1),
+        Column("n", "int", "cases: 1", unit="rows", nullable=False, minimum=1, maximum=1, roll_up="sum"),
         COVERAGE,
         HEALTH,
         Column("telemetry_at", "instant", "when the lamp first said that it was out, or drew no power in the dark"),
@@ -34,7 +34,7 @@ CONTRACT = Contract(
         Column("request_id", "string", "the first report"),
         Column("reported_at", "instant", "when it was reported"),
         Column("distance_m", "float", "from the lamp to the report", unit="m", minimum=0, formula="great circle on a sphere"),
-        Column("reports", "int", "reports about it", minimum=0),
+        Column("reports", "int", "reports about it", minimum=0, roll_up="sum"),
         Column(
             "telemetry_lead_h",
             "float",
