@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 READY := .venv/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo live ui test test-slow test-all lint format docs release bench accuracy lock clean
+.PHONY: help venv demo live ui test test-slow test-all lint format docs release tutorial bench accuracy lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r name doc; do printf '  make %-10s %s\n' "$$name" "$$doc"; done
@@ -38,17 +38,21 @@ lint: $(READY) ## ruff, import layers, types, and whether the generated docs are
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m schemas.dictionary --check docs/dictionary.md
+	$(BIN)/python -m assets.dictionary --check docs
 
 format: $(READY) ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/dictionary.md from the contracts
-	$(BIN)/python -m schemas.dictionary docs/dictionary.md
+docs: $(READY) ## write the data dictionary from the contracts, the SQL and the cases of the tests
+	$(BIN)/python -m tests.dictionary.examples
+	$(BIN)/python -m assets.dictionary docs
 
 release: $(READY) ## lock the shape of every contract version; refuses a breaking change without a new version
 	$(BIN)/python -m schemas.evolution
+
+tutorial: $(READY) ## follow docs/tutorial.md literally in a fresh clone of what is committed
+	$(BIN)/python -m tests.docs.follow docs/tutorial.md
 
 bench: $(READY) ## measure speed against peers (QUICK=1: a first look; ONLY="decoders signals": parts of it)
 	$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

@@ -4,6 +4,7 @@ The work is in assets; gates are made in `dagster_project.gates`.
 """
 
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -65,7 +66,8 @@ def exports(settings: Settings) -> dg.AssetsDefinition:
     def exported() -> dg.MaterializeResult:
         catalog = way.export(settings)
         folder = dg.MetadataValue.path(str(settings.lake.exports()))
-        return dg.MaterializeResult(metadata={"folder": folder, "tables": len(catalog["tables"]), "duckdb": catalog["duckdb"]})
+        done: dict[str, Any] = {k: catalog[k] for k in ("duckdb", "postgres") if k in catalog}
+        return dg.MaterializeResult(metadata={"folder": folder, "tables": len(catalog["tables"]), **done})
 
     return exported
 

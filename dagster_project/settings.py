@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from assets.exports.postgres_target import Target, target
 from dagster_project.live.alert_settings import AlertSettings, alert_settings
 from dagster_project.live.stream_settings import StreamSettings, stream_settings
 from schemas.city import City
@@ -18,7 +19,7 @@ from schemas.lake import Lake
 from schemas.storage import is_remote
 
 VARIABLE = "CITYLAKE_TOML"
-SECTIONS = ("city", "lake", "reference", "feeds", "limits", "beam", "stream", "alerts")
+SECTIONS = ("city", "lake", "reference", "feeds", "limits", "beam", "stream", "alerts", "exports")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Settings:
         sources: feed name -> its sources.
         references: reference table -> the source it is read from.
         beam_options: passed to Beam untouched; empty runs in this process.
+        postgres: where metrics are exported to besides files; nowhere, where another lake than the toml's is opened.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Settings:
     beam_options: tuple[str, ...] = ()
     stream: StreamSettings = field(default_factory=StreamSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    postgres: Target | None = None
 
     def files_of(self, feed: str) -> tuple[Any, ...]:
         """The sources of a feed that are files: what `citylake land` lands."""
@@ -85,11 +88,13 @@ def load(path: Path | None = None, lake: str | None = None) -> Settings:
         blocks = _table(f"[feeds.{name}.sources]", table.get("sources", {}))
         contract = feed(name)
         sources[name] = tuple(parse(contract, n, _table(f"[feeds.{name}.sources.{n}]", b), base) for n, b in blocks.items())
+    city = _city(_table("[city]", values.get("city", {})))
+    postgres = _postgres(_table("[exports]", values.get("exports", {})), city)
     wanted = _table("[reference]", values.get("reference", {}))
     _known("[reference]", wanted, tuple(references()))
     return Settings(
         path=path,
-        city=_city(_table("[city]", values.get("city", {}))),
+        city=city,
         lake=Lake(_rooted(lake, Path.cwd()) if lake else _lake_root(values, base)),
         sources=sources,
         references={n: of_reference(references()[n], _text_or_table(f"[reference] {n}", v), base) for n, v in wanted.items()},
@@ -97,7 +102,19 @@ def load(path: Path | None = None, lake: str | None = None) -> Settings:
         beam_options=tuple(_text("[beam] options", o) for o in _table("[beam]", values.get("beam", {})).get("options", [])),
         stream=stream_settings(_table("[stream]", values.get("stream", {}))),
         alerts=alert_settings(_table("[alerts]", values.get("alerts", {})), base),
+        postgres=None if lake else postgres,
     )
+
+
+def _postgres(values: Mapping[str, Any], city: City) -> Target | None:
+    _known("[exports]", values, ("postgres",))
+    if "postgres" not in values:
+        return None
+    where = "[exports.postgres]"
+    table = _table(where, values["postgres"])
+    _known(where, table, ("uri", "schema"))
+    schema = _text(f"{where} schema", table["schema"]) if "schema" in table else None
+    return target(_text(f"{where} uri", table.get("uri")), schema, city.name, where)
 
 
 def _city(values: Mapping[str, Any]) -> City:

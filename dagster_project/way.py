@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from assets.exports.postgres_target import Target
 from dagster_project import verdicts
 from dagster_project.settings import Settings
 from schemas import registry
@@ -115,14 +116,28 @@ def build(
     return built
 
 
-def export(settings: Settings, folder: Path | None = None, watch: Watch | None = None) -> dict[str, Any]:
-    """Write the exports that changed, by default beside the lake; returns the catalog."""
+def export(
+    settings: Settings, folder: Path | None = None, watch: Watch | None = None, postgres: Target | None = None
+) -> dict[str, Any]:
+    """Write the exports that changed, by default beside the lake and where the settings say; returns the catalog.
+
+    Args:
+        postgres: write there instead of where the settings say; what was done is told under `postgres`.
+    """
     from assets.exports.catalog import export as write
 
-    with (watch or Silent()).task("exporting", 1) as advance:
+    watch, to = watch or Silent(), postgres or settings.postgres
+    with watch.task("exporting", 1) as advance:
         catalog = write(settings.lake, settings.city, folder)
         advance(1)
-    return catalog
+    if to is None:
+        return catalog
+    from assets.exports.postgres import write_postgres
+
+    with watch.task("exporting to PostgreSQL", 1) as advance:
+        told = write_postgres(settings.lake, settings.city, to)
+        advance(1)
+    return catalog | {"postgres": told}
 
 
 def build_feed(
