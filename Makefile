@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 READY := .venv/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo live ui test test-slow test-all lint format docs release tutorial bench accuracy lock clean
+.PHONY: help venv demo live ui test test-slow test-all lint format docs release tutorial superset bench accuracy lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r name doc; do printf '  make %-10s %s\n' "$$name" "$$doc"; done
@@ -53,6 +53,9 @@ release: $(READY) ## lock the shape of every contract version; refuses a breakin
 
 tutorial: $(READY) ## follow docs/tutorial.md literally in a fresh clone of what is committed
 	$(BIN)/python -m tests.docs.follow docs/tutorial.md
+
+superset: $(READY) ## try the Superset dashboard for real: install, import, look, compare (minutes, 1 GB)
+	$(BIN)/python docs/superset/try.py
 
 bench: $(READY) ## measure speed against peers (QUICK=1: a first look; ONLY="decoders signals": parts of it)
 	$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

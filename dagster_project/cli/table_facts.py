@@ -45,7 +45,8 @@ def checks(lake: Lake, table: Named, files: list[File]) -> dict[date | None, str
     is_judged = table.layer in ("raw", "refined", "metrics") and table.name in feeds() | metrics()
     if not is_judged:
         return None
-    return dict(verdicts.known(lake, table.layer, table.name, verdicts.digests(table.layer, table.name, files)))
+    said = verdicts.known(lake, table.layer, table.name, verdicts.digests(table.layer, table.name, files))
+    return {day: str(verdict) for day, verdict in said.items()}
 
 
 def missing(held: list[dict[str, Any]]) -> list[date]:

@@ -33,6 +33,7 @@ PAGES = [
     ROOT / "docs" / "formats.md",
     ROOT / "docs" / "tutorial.md",
     *(ROOT / "docs" / f"{name}.md" for name in ("bi", "reading", "privacy", "streams")),
+    ROOT / "docs" / "superset" / "README.md",
     *sorted((ROOT / "docs" / "decisions").glob("*.md")),
 ]
 
