@@ -80,5 +80,5 @@ def _explained(sql: str) -> str:
 def parsed(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any] | None:
     """DuckDB's own syntax tree of one SELECT, DESCRIBE, SHOW or SUMMARIZE; None of anything else."""
     told = con.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    tree = json.loads(told[0]) if told else {"error": True}
+    tree: dict[str, Any] = json.loads(told[0]) if told else {"error": True}
     return None if tree["error"] or len(tree["statements"]) != 1 else dict(tree["statements"][0]["node"])

@@ -69,11 +69,12 @@ def _measure(column: Column, columns: Mapping[str, Column]) -> Measure:
 
 
 def _rank(measure: Measure) -> int:
-    """Ratios say most; then what adds up, amounts before counts, then what does not; what is about the rows comes last."""
+    """Ratios say most; then amounts, shares of rows, counts and the rest; what is about the rows themselves comes last."""
     if measure.name in QUALITY or measure.name == N.name:
         return 9
-    counts = measure.column.kind == "int"
-    return {"ratio": 0, "rows": 3}.get(measure.how, 2 if counts else 1)
+    if measure.how == "rows":
+        return 2 if measure.column.unit == "share" else 4
+    return 0 if measure.how == "ratio" else 3 if measure.column.kind == "int" else 1
 
 
 def recomputed(formula: str, columns: Mapping[str, Column]) -> tuple[Any, tuple[str, ...]] | None:

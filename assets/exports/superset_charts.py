@@ -82,7 +82,7 @@ class _Maker:
         series = self.apart or [c for c in (DISTRICT,) if c in self.names]
         return self._chart(
             "echarts_timeseries_line",
-            number.title,
+            f"{number.title} over time",
             width,
             metrics=[number.name],
             x_axis=self.time,

@@ -67,19 +67,28 @@ def test_a_key_press_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_a_real_bash_completes(tmp_path: Path) -> None:
     import pty
 
-    pid, screen = pty.fork()
-    if pid == 0:
-        os.chdir(tmp_path)
-        os.environ |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PS1": "$ ", "TERM": "dumb"}
-        os.execvp("bash", ["bash", "--norc", "--noprofile"])
+    screen, inner = pty.openpty()
+    own = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PS1": "$ ", "TERM": "dumb"}
+    bash = subprocess.Popen(
+        ["bash", "--norc", "--noprofile", "-i"], stdin=inner, stdout=inner, stderr=inner, env=os.environ | own, cwd=tmp_path,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(inner)
+    try:
+        _complete_in(screen)
+    finally:
+        bash.kill()
+        bash.wait()
+        os.close(screen)
+
+
+def _complete_in(screen: int) -> None:
     os.write(screen, b'eval "$(citylake --show-completion bash)"; echo rea""dy\n')
     _until(screen, "ready")
     os.write(screen, b"citylake describe metrics.traffic_hou\t")
     assert "metrics.traffic_hourly " in _until(screen, "metrics.traffic_hourly ")
     os.write(screen, b'\x15citylake query "FROM metrics.traffic_hou\t')
     _until(screen, '"FROM metrics.traffic_hourly"')
-    os.write(screen, b"\x15exit\n")
-    os.waitpid(pid, 0)
 
 
 def _until(screen: int, text: str, seconds: float = 60) -> str:

@@ -1,6 +1,7 @@
 """`citylake shell`: DuckDB's own command line and the Python prompt, from a pipe and at a real terminal."""
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def piped(text: str, *words: object, folder: Path) -> subprocess.CompletedProces
 
 
 def test_sql_from_a_pipe(toml: Path, tmp_path: Path) -> None:
-    text = f"{COUNT};\nSELECT current_setting('TimeZone') AS zone;\nCREATE TABLE mine AS FROM quality.balance;\nFROM ledger LIMIT 0;\n"
+    text = f"{COUNT};\nSELECT current_setting('TimeZone') AS zone;\nCREATE TABLE mine AS FROM quality.balance;\n"
     done = piped(text, "-c", toml, "--", "-csv", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[:4] == ["n", str(GOOD), "zone", "UTC"]
@@ -40,7 +41,8 @@ def test_sql_from_a_pipe(toml: Path, tmp_path: Path) -> None:
 
 
 def test_python_from_a_pipe(toml: Path, tmp_path: Path) -> None:
-    text = f'sql("{COUNT}")\nprint(con.sql("{COUNT}").pl()["n"].sum(), city.name, type(lake).__name__, pl.__name__)\nsql("FROM raw.trafic_flow")\n'
+    text = f'sql("{COUNT}")\nprint(con.sql("{COUNT}").pl()["n"].sum(), city.name, type(lake).__name__, pl.__name__)\n'
+    text += 'sql("FROM raw.trafic_flow")\n'
     done = piped(text, "--python", "-c", toml, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"{GOOD} Smallville Lake polars" in done.stdout
@@ -71,37 +73,40 @@ def _talk(words: Sequence[object], turns: Sequence[tuple[str, str]], home: Path)
     import struct
     import termios
 
-    pid, screen = pty.fork()
-    if pid == 0:
-        for name in ("COLUMNS", "LINES"):
-            os.environ.pop(name, None)
-        os.environ |= {
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(home),
-            "XDG_STATE_HOME": str(home / "state"),
-            "TERM": "xterm-256color",
-        }
-        os.execv(sys.executable, [sys.executable, "-c", CODE, *map(str, words)])
-    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    shown, seen, left, end = "", 0, list(turns), time.monotonic() + 120
-    while time.monotonic() < end:
-        if left and left[0][0] in shown[seen:]:
-            seen = len(shown)
-            os.write(screen, left.pop(0)[1].encode())
-        if select.select([screen], [], [], 0.2)[0]:
-            try:
-                shown += os.read(screen, 65536).decode(errors="replace")
-            except OSError:  # the other end is closed
-                break
-    return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    screen, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    own = {"PYTHONPATH": str(ROOT), "HOME": str(home), "XDG_STATE_HOME": str(home / "state"), "TERM": "xterm-256color"}
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")} | own
+    command = [sys.executable, "-c", CODE, *map(str, words)]
+    running = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True)
+    os.close(inner)
+    shown, seen, left, end = "", 0, list(turns), time.monotonic() + 150
+    try:
+        while time.monotonic() < end:
+            if left and left[0][0] in shown[seen:]:
+                time.sleep(0.5)  # the prompt is drawn after the answer
+                seen = len(shown)
+                os.write(screen, left.pop(0)[1].encode())
+            if select.select([screen], [], [], 0.2)[0]:
+                try:
+                    shown += os.read(screen, 65536).decode(errors="replace")
+                except OSError:  # the other end is closed
+                    break
+        return shown, running.wait(timeout=max(end - time.monotonic(), 1))
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, 9)
+            running.wait()
+        os.close(screen)
 
 
 @pytest.mark.slow
 def test_duckdb_at_a_terminal(toml: Path, tmp_path: Path) -> None:
     words = ("shell", "-c", toml, "--", "-dark-mode")
-    turns = [("citylake> ", f"{COUNT};\r"), (f"{GOOD}", ".tables\r"), ("traffic_hourly", "\x04")]
+    turns = [("citylake> ", f"{COUNT};\r"), ("┘", "\x04")]
     shown, code = _talk(words, turns, tmp_path)
     assert code == 0, shown
+    assert re.search(rf"│ +{GOOD} │", re.sub(r"\x1b\[[0-9;]*\w", "", shown))
     assert "Smallville; instants in UTC. Schemas: ledger (1), metrics (" in shown
     assert "Try: FROM metrics." in shown
 

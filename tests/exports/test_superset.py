@@ -15,8 +15,11 @@ import pytest
 import yaml
 
 from assets.duck import quoted
-from assets.exports.catalog import DUCKDB, export
+from assets.exports.catalog import DUCKDB
+from assets.exports.duckdb_file import write_duckdb
+from assets.exports.snapshot import snapshot
 from assets.exports.superset import write_superset
+from assets.publishing.gate import release
 from schemas.city import City
 from schemas.errors import LakeError
 from schemas.lake import Lake
@@ -39,6 +42,7 @@ FIELDS = {
     "dashboards": "dashboard_title! uuid! version! description css slug certified_by certification_details published "
     "position metadata",
 }
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FIRST = DAY.replace(day=1)
 SPEEDS = "traffic_hourly"
 PARTS = {  # of some rows one part is not known: they are in the sum of the other, and in no ratio
@@ -58,7 +62,7 @@ def unzipped(path: Path) -> dict[str, Any]:
     """The bundle's files below its one folder: name -> content."""
     with zipfile.ZipFile(path) as bundle:
         assert {n.split("/")[0] for n in bundle.namelist()} == {"citylake"}
-        return {n.split("/", 1)[1]: yaml.safe_load(bundle.read(n)) for n in bundle.namelist()}
+        return {n.split("/", 1)[1]: yaml.load(bundle.read(n), Loader=LOADER) for n in bundle.namelist()}
 
 
 def of(files: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -73,7 +77,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[str, Any]
         if name.startswith("metrics."):
             rows = good_rows(contract, "metrics", FIRST, 6)
             put(lake, contract, "metrics", rows.with_columns(**PARTS) if contract.name == SPEEDS else rows, FIRST)
-    export(lake, CITY)
+    release(lake)
+    lake.exports().mkdir(parents=True, exist_ok=True)
+    write_duckdb(lake, CITY, snapshot(lake), lake.exports() / DUCKDB)
     path = lake.exports() / "superset.zip"
     told = write_superset(lake, CITY, path)
     files = unzipped(path)
@@ -101,6 +107,8 @@ def test_every_file_is_of_the_import_format(made: tuple[Lake, dict[str, Any]]) -
             fits(column, "columns")
         for metric in dataset["metrics"]:
             fits(metric, "metrics")
+    titles = [c["slice_name"] for c in of(files, "charts")]
+    assert len(titles) == len(set(titles))
     uuids = [c["uuid"] for kind in ("databases", "datasets", "charts", "dashboards") for c in of(files, kind)]
     assert len(uuids) == len(set(uuids))
 

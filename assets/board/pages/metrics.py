@@ -59,7 +59,8 @@ def pages(board: Board) -> Iterator[Page]:
             "title": title(contract),
             "group": contract.domain.capitalize(),
         }
-        page["doc"] = first_sentence(contract)
+        # what the house itself writes has a page of its own in the navigation
+        page |= {"doc": first_sentence(contract), "unlisted": contract.name in kernel()}
         if not about["rows"]:
             yield Page(
                 **page,

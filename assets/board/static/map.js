@@ -67,7 +67,7 @@
       ? (!from || r.day.slice(0, 7) >= from.slice(0, 7)) && (!to || r.day <= to) : (!from || r.day >= from) && (!to || r.day <= to));
     const picked = (r) => dims.every((d) => { const v = form.elements[`dim-${d.name}`].value; return v === "" || String(r[d.name]) === v; });
     const keep = (r) => within(r) && picked(r) && (!district || r.district === district);
-    const of = level === "district" ? (r) => r.district : (r) => { const at = levels[level].of[r.cell]; return at === undefined ? null : at; };
+    const of = level === "district" ? (r) => r.district : (r) => { const at = levels[level]?.of[r.cell]; return at === undefined ? null : at; };
     const areas = new Map();
     const at = (key) => { if (!areas.has(key)) areas.set(key, { sums: [], states: [] }); return areas.get(key); };
     let unplaced = 0;
