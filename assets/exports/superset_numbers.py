@@ -5,8 +5,9 @@ Which numbers add up and which are worked out anew is found by `assets.board.rol
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assets.board.rollups import QUALITY, Measure, measures
@@ -57,6 +58,8 @@ def numbers(contract: Contract, columns: Sequence[Column]) -> list[Number]:
     """
     names = {c.name for c in columns}
     found = [n for m in measures(contract) if {m.name, *m.parts} <= names for n in _of(m, contract)]
+    titles = Counter(n.title for n in found)  # Superset refuses a chart with two numbers of one title
+    found = [replace(n, title=f"{n.title} ({n.name.split('__')[1]})") if titles[n.title] > 1 else n for n in found]
     found.append(Number(ROWS, "count", "rows", "COUNT(*)", "rows of the table", ",d"))
     if (release := RELEASE[0].name) in names:
         sql = f"COUNT(*) FILTER (WHERE {quoted(release)} = {literal('suppressed')})"

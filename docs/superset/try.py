@@ -43,7 +43,6 @@ class Superset:
             "SUPERSET_HOME": str(work / "home"),
             "SUPERSET_CONFIG_PATH": str(HERE / "superset_config.py"),
             "FLASK_APP": "superset",
-            "SCARF_ANALYTICS": "false",
         }
         self.env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | settings
 

@@ -165,8 +165,9 @@ def test_every_name_and_all_sql_binds_in_the_exported_file(made: tuple[Lake, dic
                 con.sql(f"SELECT {column['expression'] or quoted(column['column_name'])} FROM {place}").fetchall()
             for metric in dataset["metrics"]:
                 assert len(con.sql(f"SELECT {metric['expression']} FROM {place}").fetchall()) == 1
-            names = [m["metric_name"] for m in dataset["metrics"]]
+            names, titles = ([m[k] for m in dataset["metrics"]] for k in ("metric_name", "verbose_name"))
             assert len(names) == len(set(names))
+            assert len(titles) == len(set(titles))  # one that comes twice fails the chart
             assert not set(names) & {c["column_name"] for c in dataset["columns"]}
         told = {(f"metrics.{d['table_name']}"): d for d in datasets.values() if d["schema"]}
         assert set(told) == {n for n in table_contracts() if n.startswith("metrics.")}
