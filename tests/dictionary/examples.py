@@ -9,13 +9,13 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from assets.dependencies import said, thresholds_read
 from assets.dictionary.entry import packaged_limits
-from schemas import ledger, registry
+from schemas import registry
 from tests.alerts.conftest import Place
 from tests.metrics.conftest import GOLDEN, Town, _upstream, expand, golden
 
@@ -83,13 +83,7 @@ def of_metric(name: str, folder: Path) -> dict[str, Any]:
     """The expected row with most to say, as the metric measures it from the first case of its name."""
     case = golden(name)[0]
     town, day = Town(folder, case["zone"]), date.fromisoformat(case["day"])
-    for table, rows in case["input"].items():
-        time = registry.table_contracts()[table].event_time
-        town.put(table, expand(rows, time) if time else rows)
-    for i, line in enumerate(case.get("ledger", [])):
-        days = {k: date.fromisoformat(line[k]) for k in ("event_date", "received_date") if line.get(k)}
-        tally = ledger.Tally(**({"event_date": None} | line | days))
-        ledger.record(town.lake, f"case-{i}", [tally], datetime(2026, 5, 6, tzinfo=UTC) + timedelta(seconds=i))
+    town.take(case)
     rows = town.measure(name, day).select(registry.metrics()[name].polars_schema("metrics").keys())
     row = max(rows.rows(named=True), key=lambda r: sum(v is not None for v in r.values()))
     return _told(GOLDEN / name / case["file"], row)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from assets.measure import dependencies, measure, order
-from schemas import registry
+from schemas import ledger, registry
 from schemas.city import City
 from schemas.lake import Lake, Step
 
@@ -103,6 +103,16 @@ class Town:
     def bodies(self, metric: str) -> dict[str, bytes]:
         """The bytes of the metric's current files by day."""
         return {str(f.event_date): Path(f.uri).read_bytes() for f in self.lake.files("metrics", metric)}
+
+    def take(self, case: dict[str, Any]) -> None:
+        """The rows and the books of a golden case."""
+        for table, rows in case["input"].items():
+            time = registry.table_contracts()[table].event_time
+            self.put(table, expand(rows, time) if time else rows)
+        for i, line in enumerate(case.get("ledger", [])):
+            days = {k: date.fromisoformat(line[k]) for k in ("event_date", "received_date") if line.get(k)}
+            tally = ledger.Tally(**({"event_date": None} | line | days))
+            ledger.record(self.lake, f"case-{i}", [tally], datetime(2026, 5, 6, tzinfo=UTC) + timedelta(seconds=i))
 
 
 def _series(name: str, values: list[Any], dtype: pl.DataType) -> pl.Series:

@@ -1,14 +1,14 @@
 """Every metric against cases worked by hand (tests/golden). How the engine runs them is tested in test_engine."""
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 import pytest
 
-from schemas import ledger, registry
+from schemas import registry
 
-from .conftest import GOLDEN, expand, golden
+from .conftest import GOLDEN, golden
 
 CASES = [(m, c) for m in registry.metrics() for c in golden(m)]
 
@@ -16,13 +16,7 @@ CASES = [(m, c) for m in registry.metrics() for c in golden(m)]
 @pytest.mark.parametrize(("metric", "case"), CASES, ids=[f"{m}/{c['file']}" for m, c in CASES])
 def test_the_metric_is_what_was_worked_by_hand(make_town, metric, case):
     town, day = make_town("golden", case["zone"]), date.fromisoformat(case["day"])
-    for table, rows in case["input"].items():
-        time = registry.table_contracts()[table].event_time
-        town.put(table, expand(rows, time) if time else rows)
-    for i, line in enumerate(case.get("ledger", [])):
-        days = {k: date.fromisoformat(line[k]) for k in ("event_date", "received_date") if line.get(k)}
-        tally = ledger.Tally(**({"event_date": None} | line | days))
-        ledger.record(town.lake, f"case-{i}", [tally], datetime(2026, 5, 6, tzinfo=UTC) + timedelta(seconds=i))
+    town.take(case)
     got = town.measure(metric, day)
     assert got.height == case["rows"]
     for expected in case["expect"]:
