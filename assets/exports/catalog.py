@@ -15,7 +15,6 @@ import duckdb
 
 from assets.duck import SQL_TYPES, connect
 from assets.exports.aside import aside, sweep
-from assets.exports.contracts import write_contracts
 from assets.exports.csv import around, write_csv
 from assets.exports.duckdb_file import FORM as FORM_OF_FILE
 from assets.exports.duckdb_file import all_macros, made_tables, write_duckdb
@@ -42,6 +41,8 @@ def export(lake: Lake, city: City, folder: Path | None = None, at: datetime | No
 
     Raises LakeError where the lake cannot be read or the folder not written; the old files then stay.
     """
+    from assets.exports.contracts import write_contracts  # it parses SQL, which commands that only list tables do not
+
     folder = folder or lake.exports()
     sweep(folder)
     through = release(lake)

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from schemas import dictionary, odcs
+from assets.dictionary.entry import entries
+from assets.dictionary.markdown import page
+from schemas import odcs
 from schemas.column import Column
 from schemas.contract import Contract
 from schemas.errors import ContractError
@@ -59,4 +61,5 @@ def test_class_and_treatment_are_shown() -> None:
     told = odcs.project(feed("eservice_transactions"))["schema"][0]["properties"]
     column = next(p for p in told if p["name"] == "customer_id")
     assert column["classification"] == "pseudonymise" and column["transformLogic"] == "pseudonymise for eservices"
-    assert "privacy: coarsen to h3:10" in "".join(dictionary.text()) and "refused as forbidden content" in dictionary.text()
+    calls = page(next(e for e in entries() if e.contract.name == "emergency_calls"))
+    assert "`lat`: coarsen to h3:10" in calls and "refused as forbidden content" in calls
