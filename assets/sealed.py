@@ -77,6 +77,12 @@ def _explained(sql: str) -> str:
     return sql.encode()[first:].decode() if first is not None else ""
 
 
+def is_select(con: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    """Whether a question that only reads has rows of its own, and is no EXPLAIN, DESCRIBE, SHOW or SUMMARIZE."""
+    kind = con.extract_statements(sql)[-1].type
+    return kind == duckdb.StatementType.SELECT and _words(sql)[0][1] not in ("describe", "desc", "show", "summarize", "pragma")
+
+
 def parsed(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any] | None:
     """DuckDB's own syntax tree of one SELECT, DESCRIBE, SHOW or SUMMARIZE; None of anything else."""
     told = con.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()

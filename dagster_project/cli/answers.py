@@ -4,10 +4,8 @@ What was asked is `asking`'s.
 """
 
 import math
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,52 +16,74 @@ if TYPE_CHECKING:
     from schemas.column import Column
 
 SHOWN = 50
-CHUNK = 10_000
+CHUNK, GROUP = 10_000, 100_000
 TEXT_LONGEST = 40
 UPRIGHT = 3
 """So few rows that do not fit the screen are shown upright, a column a line."""
 GATES, SUPPRESSED, WITHHELD = ("release", "null_reason"), "suppressed", "withheld"
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "INTERVAL", "UBIGINT", "UHUGEINT")
 
+PLAIN = ("VARCHAR", "BOOLEAN", "DATE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE")
+"""Types that CSV has its own words for."""
 
-@contextmanager
-def place(parquet: Path | None, as_csv: bool) -> Iterator[Path | None]:
-    """Where DuckDB is to write the answer, if it is to write: beside the Parquet file, or on the way to stdout."""
+
+def print_csv(answer: "duckdb.DuckDBPyRelation") -> None:
+    """Print the rows as they come: instants in ISO 8601 with Z, local times without, absent values as empty fields."""
+    import polars as pl
+
+    names = unique(answer.columns)
+    picked = ", ".join(
+        f"{_as_text(i, str(k))} AS {_quoted(n)}" for i, (n, k) in enumerate(zip(names, answer.types, strict=True), 1)
+    )
+    sys.stdout.write(pl.DataFrame(schema=names).write_csv())
+    # DuckDB's own writers wait for ever where the files are read by Python, as on S3: they keep the interpreter's lock
+    for batch in answer.project(picked).to_arrow_reader(CHUNK):
+        sys.stdout.write(pl.DataFrame(pl.from_arrow(batch)).write_csv(include_header=False))
+
+
+def _as_text(place: int, kind: str) -> str:
+    """The column at a place as CSV takes it."""
+    if kind.startswith("TIMESTAMP"):
+        text = f"replace(#{place}::VARCHAR, ' ', 'T')"
+        return f"replace({text}, '+00', 'Z')" if "ZONE" in kind else text
+    return f"#{place}" if kind in PLAIN else f"#{place}::VARCHAR"
+
+
+def _quoted(name: str) -> str:
+    from assets.duck import quoted
+
+    return quoted(name)
+
+
+def write_parquet(answer: "duckdb.DuckDBPyRelation", path: Path) -> int:
+    """Write the rows as they come, in bounded memory; returns how many. The file appears whole or not at all.
+
+    Raises SettingsError where it cannot be written; the file that was there then stays.
+    """
     import os
-    import tempfile
+
+    import pyarrow.parquet as pq
 
     from schemas.errors import SettingsError
 
-    if parquet is not None:
-        if not parquet.absolute().parent.is_dir():
-            raise SettingsError(f"--parquet {parquet}", "there is no such folder", "make it, or name a file elsewhere")
-        half = parquet.absolute().with_name(f".{parquet.name}.{os.getpid()}.half")
-        try:
-            yield half
-            os.replace(half, parquet)
-        finally:
-            half.unlink(missing_ok=True)
-    elif as_csv:  # stdout may be a pipe, or no file at all
-        with tempfile.TemporaryDirectory(prefix="citylake-") as folder:
-            yield Path(folder) / "answer.csv"
-    else:
-        yield None
-
-
-def print_csv(answer: "duckdb.DuckDBPyRelation", way: Path) -> None:
-    """DuckDB writes the text, whole columns at a time: instants in ISO 8601 with Z, local times without."""
-    names = unique(answer.columns)
-    _picked(answer, names, iso=True).write_csv(str(way), header=True)
-    with way.open(encoding="utf-8", newline="") as text:
-        shutil.copyfileobj(text, sys.stdout)
-
-
-def write_parquet(answer: "duckdb.DuckDBPyRelation", way: Path) -> int:
-    """Write the answer as it comes, in bounded memory; returns its rows."""
-    import pyarrow.parquet as pq
-
-    _picked(answer, unique(answer.columns)).write_parquet(str(way), compression="zstd")
-    return int(pq.ParquetFile(way).metadata.num_rows)
+    if not path.absolute().parent.is_dir():
+        raise SettingsError(f"--parquet {path}", "there is no such folder", "make it, or name a file elsewhere")
+    half = path.absolute().with_name(f".{path.name}.{os.getpid()}.half")
+    names = ", ".join(f"#{i} AS {_quoted(n)}" for i, n in enumerate(unique(answer.columns), 1))
+    rows = 0
+    try:
+        reader = answer.project(names).to_arrow_reader(GROUP)
+        with pq.ParquetWriter(half, reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        os.replace(half, path)
+    except OSError as error:
+        remedy = "name a file in a folder that is there and can be written"
+        raise SettingsError(f"--parquet {path}", error.strerror or str(error), remedy) from error
+    finally:
+        half.unlink(missing_ok=True)
+    return rows
 
 
 def print_json_rows(answer: "duckdb.DuckDBPyRelation") -> None:
@@ -84,20 +104,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value.hex() if isinstance(value, bytes) else value
-
-
-def _picked(answer: "duckdb.DuckDBPyRelation", names: Sequence[str], iso: bool = False) -> "duckdb.DuckDBPyRelation":
-    """The answer under names that come once; by place, for in an answer two columns may have one name."""
-    from assets.duck import quoted
-
-    parts = []
-    for number, (name, kind) in enumerate(zip(names, map(str, answer.types), strict=True), 1):
-        value = f"#{number}"
-        if iso and kind.startswith("TIMESTAMP"):
-            value = f"replace({value}::VARCHAR, ' ', 'T')"
-            value = f"replace({value}, '+00', 'Z')" if "ZONE" in kind else value
-        parts.append(f"{value} AS {quoted(name)}")
-    return answer.project(", ".join(parts))
 
 
 def unique(names: Sequence[str]) -> list[str]:

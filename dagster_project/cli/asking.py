@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from schemas.tables import Named
 
 OPTION = "--as-of"
+ANSWER = "citylake_answer"
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,8 @@ class Asked:
 
 
 @contextmanager
-def asked(settings: "Settings", sql: str, as_of: str | None, way: Path | None = None) -> Iterator[Asked]:
+def asked(settings: "Settings", sql: str, as_of: str | None) -> Iterator[Asked]:
     """Open the views that a question needs, seal them, and understand it.
-
-    Args:
-        way: the file that the answer is written to.
 
     Raises:
         CitylakeError: what is wrong with the question, and what to do; also while the answer is read.
@@ -62,9 +59,14 @@ def asked(settings: "Settings", sql: str, as_of: str | None, way: Path | None = 
     with con:
         try:
             uris += add_quality(con, lake, settings.city, "" if views.asks_what_there_is(sql) else sql)
-            sealed.seal(con, [*uris, *([str(way)] if way else [])])
+            sealed.seal(con, uris)
             sealed.only_reads(con, sql)
-            answer = con.sql(sql)
+            # files on S3 are read by Python: a stream of DuckDB's, which keeps the interpreter's lock, waits for them for ever
+            if settings.lake.options is not None and sealed.is_select(con, sql):
+                con.execute(f"CREATE TEMP TABLE {ANSWER} AS {sql}")
+                answer = con.sql(f"FROM temp.{ANSWER}")
+            else:
+                answer = con.sql(sql)
             yield Asked(answer, straight.columns(con, sql, answer.columns), told(lake, tables, settings.city.zone))
         except duckdb.Error as error:
             raise query_faults.explained(str(error), sql, tables) from error

@@ -50,20 +50,17 @@ def query(
         raise typer.BadParameter("choose one of --csv, --json and --parquet")
     text = _text(sql, file)
     settings = options.opened(config, lake)
-    with (
-        answers.place(parquet, as_csv) as way,
-        asking.asked(settings, text, as_of, way) as question,
-    ):
+    with asking.asked(settings, text, as_of) as question:
         answer = question.answer if limit is None else question.answer.limit(limit)
-        if way is None and as_json:
+        if as_csv:
+            answers.print_csv(answer)
+        elif as_json:
             answers.print_json_rows(answer)
-        elif way is None:
-            answers.print_rows(answer, question.columns, answers.SHOWN if limit is None else limit)
-        elif as_csv:
-            answers.print_csv(answer, way)
-        else:
-            rows = answers.write_parquet(answer, way)
+        elif parquet is not None:
+            rows = answers.write_parquet(answer, parquet)
             say(f"[dim]{rows:,} row{'' if rows == 1 else 's'} in {parquet}[/]")
+        else:
+            answers.print_rows(answer, question.columns, answers.SHOWN if limit is None else limit)
         if question.past:
             say(f"[dim]{question.past}[/]")
 

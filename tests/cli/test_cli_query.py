@@ -44,6 +44,10 @@ def test_columns_of_one_name_are_all_there(cli: Any, toml: Path) -> None:
     sql = "SELECT 1 AS a, 2 AS a, 3 AS A"
     assert cli("query", sql, "-c", toml, "--json").json == [{"a": 1, "a_1": 2, "A_2": 3}]
     assert cli("query", sql, "-c", toml, "--csv").out == "a,a_1,A_2\n1,2,3\n"
+    odd = "SELECT 'x,\"y' AS t, NULL AS none, '' AS empty, [1, 2] AS list, 1.50::DECIMAL(4,2) AS d, sum(7::BIGINT) AS big"
+    assert next(csv.reader(io.StringIO(cli("query", odd, "-c", toml, "--csv").out.split("\n", 1)[1]))) == [
+        'x,"y', "", "", "[1, 2]", "1.50", "7",
+    ]  # fmt: skip
     assert answers.unique(["a", "a_1", "a", "A"]) == ["a", "a_1", "a_2", "A_3"]
 
 

@@ -47,6 +47,7 @@ class S3Server:
             f"-dir={folder}", "-master.telemetry=false", f"-master.port={ports['master']}", f"-volume.port={ports['volume']}",
             "-filer", f"-filer.port={ports['filer']}", "-s3", f"-s3.port={ports['s3']}", f"-s3.config={config}",
             "-volume.max=200", "-master.volumeSizeLimitMB=64",
+            "-s3.port.iceberg=0", "-s3.port.lance=0",  # they stand on fixed ports, where a second server would end
         ]  # fmt: skip
         self.environment = {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}", "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
