@@ -17,11 +17,6 @@ from tests.board.small_city import AT, CITY, exported
 
 MADE: list[Path] = []
 ON_TEST = (city_map, quality, alerts)
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 ROWS = """table => {
     const names = [...table.tHead.rows[0].cells].map((c) => c.innerText);
     return [...table.tBodies[0].rows].map((r) => Object.fromEntries([...r.cells].map((c, i) => [names[i], c.innerText])));
@@ -84,26 +79,13 @@ def con(small_board: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A real browser."""
-    if not CHROMIUM.is_file():
-        pytest.skip("Debian's chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield found
-        found.close()
-
-
 @pytest.fixture
-def look(small_board: Path, browser: Any) -> Iterator[Callable[..., Seen]]:
+def look(small_board: Path, chromium: Any) -> Iterator[Callable[..., Seen]]:
     """Opens a page of the board. What it complains about fails the test."""
     opened: list[Seen] = []
 
     def go(path: str, choice: str = "") -> Seen:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(20_000)
         opened.append(Seen(page))
         page.goto((small_board / "board" / path).as_uri() + (f"#{choice}" if choice else ""))

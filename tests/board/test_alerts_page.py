@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from assets.board.pages.alerts import said
-from tests.board.small_board import Seen, browser, con, look, small_board  # noqa: F401  fixtures
+from tests.board.small_board import Seen, con, look, small_board  # noqa: F401  fixtures
 from tests.board.small_city import EVIL
 
 Look = Callable[..., Seen]

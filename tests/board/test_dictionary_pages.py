@@ -2,10 +2,10 @@
 
 import posixpath
 import re
-import shutil
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -21,7 +21,6 @@ from schemas.lake import Lake
 from . import small_city
 from .small_city import AT, CITY, EVIL, SECRET
 
-CHROMIUM = shutil.which("chromium")
 LIMIT = {"name": "coverage_min_share", "value": 0.55, "unit": "share", "source": f"council {EVIL}", "edition": "2026"}
 
 
@@ -128,36 +127,23 @@ def test_lineage_goes_both_ways(found: dict[str, Page]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_a_browser_finds_columns_and_follows_links(lake: Lake) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_a_browser_finds_columns_and_follows_links(lake: Lake, page: Any) -> None:
     write_board(lake, CITY, lake.exports(), AT)
     root = lake.exports() / "board"
     for path in (root / "dictionary").rglob("*.html"):
         for target in re.findall(r'href="([^"#]+\.html)', path.read_text("utf-8")):
             assert (path.parent / target).resolve().is_file(), f"{path} -> {target}"
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    wrong: list[str] = []
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=[*flags, "--disable-component-update", "--disable-sync"])
-        page = browser.new_page()
-        page.on("console", lambda m: wrong.append(m.text))
-        page.on("pageerror", lambda e: wrong.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith("file:") else wrong.append(r.url))
-        page.goto((root / "dictionary" / "index.html").as_uri())
-        page.fill("#dictionary-words", "Space-Mean km/h")
-        wanted = [c for e in entries() for c in e.columns if "space-mean" in " ".join((c.name, c.doc, c.formula or "")).lower()]
-        hits = page.locator("#dictionary-columns tbody tr").count()
-        assert 0 < hits <= len(wanted)
-        assert page.inner_text("#dictionary-found") == f"{hits} columns"
-        page.click("#dictionary-columns tbody tr:first-child a")
-        assert page.inner_text("tr:target th code") == page.url.rpartition("#")[2]
-        page.goto((root / "dictionary" / "metrics" / "traffic_hourly.html").as_uri())
-        page.click("text=its numbers and charts")
-        assert page.url.endswith("/board/metrics/traffic_hourly.html")
-        page.goto((root / "dictionary" / "index.html").as_uri())
-        page.fill("#dictionary-words", "no such column anywhere")
-        assert page.inner_text("#dictionary-found") == "0 columns"
-        browser.close()
-    assert not wrong
+    page.goto((root / "dictionary" / "index.html").as_uri())
+    page.fill("#dictionary-words", "Space-Mean km/h")
+    wanted = [c for e in entries() for c in e.columns if "space-mean" in " ".join((c.name, c.doc, c.formula or "")).lower()]
+    hits = page.locator("#dictionary-columns tbody tr").count()
+    assert 0 < hits <= len(wanted)
+    assert page.inner_text("#dictionary-found") == f"{hits} columns"
+    page.click("#dictionary-columns tbody tr:first-child a")
+    assert page.inner_text("tr:target th code") == page.url.rpartition("#")[2]
+    page.goto((root / "dictionary" / "metrics" / "traffic_hourly.html").as_uri())
+    page.click("text=its numbers and charts")
+    assert page.url.endswith("/board/metrics/traffic_hourly.html")
+    page.goto((root / "dictionary" / "index.html").as_uri())
+    page.fill("#dictionary-words", "no such column anywhere")
+    assert page.inner_text("#dictionary-found") == "0 columns"

@@ -23,7 +23,7 @@ from assets.board.standing import areas, places
 from assets.exports.catalog import export
 from schemas import registry
 from schemas.lake import Lake
-from tests.board.small_board import Seen, browser, con, look, small_board  # noqa: F401  fixtures
+from tests.board.small_board import Seen, con, look, small_board  # noqa: F401  fixtures
 from tests.board.small_city import AT, CITY, DETECTORS, OUTLINES, cell_of
 
 CELL, PENTAGON = "891f1d4894bffff", "8009fffffffffff"

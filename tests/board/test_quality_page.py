@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from assets.board import trust
-from tests.board.small_board import NOTHING, Seen, browser, con, look, small_board  # noqa: F401  fixtures
+from tests.board.small_board import NOTHING, Seen, con, look, small_board  # noqa: F401  fixtures
 from tests.board.small_city import EVIL, SECRET
 
 Look = Callable[..., Seen]
