@@ -59,15 +59,15 @@ class Source:
         return replace(self, sql=told, slot=minutes)
 
 
+def is_told(con: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
+    """Whether the file has the metric, with all columns of its contract."""
+    return bool(_exported(con, contract))
+
+
 def source(con: duckdb.DuckDBPyConnection, contract: Contract) -> Source | None:
     """A metric of the exported file; None where the file has no such table or the contract's columns are not in it."""
-    have = {
-        n
-        for (n,) in con.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'metrics' AND table_name = $1", [contract.name]
-        ).fetchall()
-    }
-    if not have or not {c.name for c in contract.columns} <= have:
+    have = _exported(con, contract)
+    if not have:
         return None
     table = f"metrics.{quoted(contract.name)}"
     columns, joins = [f"m.event_date AS {DAY}", "m.*"], ""
@@ -94,6 +94,13 @@ def source(con: duckdb.DuckDBPyConnection, contract: Contract) -> Source | None:
     sql = f"SELECT {', '.join(columns)} FROM {table} m{joins}"
     rows = Source(contract.name, sql, contract.key, dims, must, apart, withheld, slot)
     return rows.slotted(slot) if slot and BIN_AT.name not in contract.key else rows  # events happen at any minute
+
+
+def _exported(con: duckdb.DuckDBPyConnection, contract: Contract) -> set[str]:
+    """The columns of the metric's table; none where the file has no such table or lacks columns of the contract."""
+    asked = "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'metrics' AND table_name = $1"
+    have = {n for (n,) in con.execute(asked, [contract.name]).fetchall()}
+    return have if set(contract.names) <= have else set()
 
 
 def _bins(contract: Contract) -> tuple[str, str] | None:

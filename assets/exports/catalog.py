@@ -16,8 +16,8 @@ import duckdb
 from assets.duck import SQL_TYPES, connect
 from assets.exports.aside import aside, sweep
 from assets.exports.csv import around, write_csv
+from assets.exports.duckdb_file import DUCKDB, all_macros, made_tables, write_duckdb
 from assets.exports.duckdb_file import FORM as FORM_OF_FILE
-from assets.exports.duckdb_file import all_macros, made_tables, write_duckdb
 from assets.exports.duckdb_file import digest as digest_of_file
 from assets.exports.parquet import FORM, drop_other_months, month_file, write_month
 from assets.exports.places import write_places
@@ -28,7 +28,6 @@ from schemas.city import City
 from schemas.column import Column
 from schemas.lake import Lake
 
-DUCKDB = "citylake.duckdb"
 CATALOG = "catalog.json"
 
 

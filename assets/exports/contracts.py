@@ -13,6 +13,7 @@ import schemas
 from assets.dictionary import words
 from assets.dictionary.entry import Entry, entries, packaged_limits
 from assets.exports.aside import aside
+from assets.exports.duckdb_file import DUCKDB
 from assets.relations import limits as in_force
 from schemas.city import City
 from schemas.contract import Contract
@@ -20,7 +21,6 @@ from schemas.lake import Lake
 from schemas.odcs import Beside, file_name, to_yaml
 
 FOLDER = "contracts"
-DUCKDB = "citylake.duckdb"
 
 Limits = Mapping[str, Mapping[str, Any]]
 

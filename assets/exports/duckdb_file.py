@@ -16,7 +16,7 @@ import duckdb
 from assets.duck import aligned, connect, literal, quoted
 from assets.exports.aside import aside
 from assets.exports.macros import Macro, macros
-from assets.exports.quality import Made, gates, quality, thresholds
+from assets.exports.quality import FEED, Made, gates, quality, thresholds
 from assets.exports.relocatable import lake_place, listed
 from assets.exports.snapshot import Table, combined
 from schemas.city import City
@@ -24,13 +24,13 @@ from schemas.column import Column
 from schemas.contract import QUARANTINE
 from schemas.lake import Lake
 
+DUCKDB = "citylake.duckdb"
 STORAGE = "v1.0.0"
 """Storage format: every DuckDB since 1.0 reads it, and so do drivers of BI tools that lag behind."""
 FORM = f"1 in {STORAGE}"
 """Raised where the same lake gives another file: nothing of one of another form is kept."""
 METRICS, QUALITY = "metrics", "quality"
 REFUSED_ROWS = "Refused rows of all feeds, as they came, with the reason. Counts are in quality.refused."
-FEED = Column("feed", "string", "feed", nullable=False)
 
 
 def digest(lake: Lake, city: City, tables: list[Table], path: Path) -> str:

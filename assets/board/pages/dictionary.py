@@ -9,7 +9,7 @@ from typing import Any
 
 from assets.board.page import Board, Page
 from assets.board.render import render
-from assets.board.source import source
+from assets.board.source import is_told
 from assets.dictionary import words
 from assets.dictionary.entry import FOLDERS, TITLES, Entry, entries, packaged_limits
 from assets.duck import quoted
@@ -86,7 +86,7 @@ def _page(board: Board, entry: Entry, limits: Mapping[str, Row], tables: Mapping
 
 def _has_page(board: Board, entry: Entry) -> bool:
     """Whether there is a page of its numbers."""
-    return entry.contract.layer == "metric" and source(board.con, entry.contract) is not None
+    return entry.contract.layer == "metric" and is_told(board.con, entry.contract)
 
 
 def _tables(entry: Entry) -> list[str]:

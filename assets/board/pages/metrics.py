@@ -5,7 +5,6 @@ What is summed is said in `assets.board.cube`, what is drawn in `assets.board.sp
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,13 +15,13 @@ from assets.board.render import render
 from assets.board.rollups import Measure, measures
 from assets.board.source import DISTRICT, Source, source
 from assets.board.specs import charts
+from assets.dictionary.entry import Entry
 from assets.duck import quoted
 from schemas.contract import Contract
 from schemas.measure import NULL_REASON
 from schemas.registry import kernel, metrics
 
 SCRIPTS = ("cube.js", "metric.js")
-SQL = Path(__file__).parents[2] / "metrics"
 OVER = {
     "sum": "sum",
     "at_once": "sum at one time; range over times",
@@ -43,14 +42,14 @@ def pages(board: Board) -> Iterator[Page]:
         found = source(board.con, contract)
         if found is None:
             continue
-        numbers, words = measures(contract), _words(contract)
+        numbers, judged_by = measures(contract), Entry(contract).thresholds
         said = files.get(f"metrics.{contract.name}", {})
         about = {
             "contract": contract,
             "rows": found.count(board.con),
             "days": days(board.con, contract),
             "downloads": downloads(contract, said),
-            "thresholds": [t for t in limits if t["name"] in words],
+            "thresholds": [t for t in limits if t["name"] in judged_by],
             "gated": contract.is_gated,
             "over": {m.name: OVER[m.how] for m in numbers},
         }
@@ -150,13 +149,6 @@ def thresholds(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         return con.sql("SELECT name, value, unit, source, edition FROM quality.thresholds ORDER BY name").pl().to_dicts()
     except duckdb.Error:
         return []
-
-
-def _words(contract: Contract) -> set[str]:
-    """The words of a metric's contract and SQL, among them the thresholds that it judges by."""
-    path = SQL / f"{contract.name}.sql"
-    text = " ".join([contract.doc, *(f"{c.doc} {c.formula or ''}" for c in contract.columns)])
-    return set(re.findall(r"\w+", text + (path.read_text(encoding="utf-8") if path.is_file() else "")))
 
 
 def days(con: duckdb.DuckDBPyConnection, contract: Contract) -> dict[str, Any]:
