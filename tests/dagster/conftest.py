@@ -4,6 +4,7 @@ What is expected of definitions and runs belongs to the tests.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -113,12 +114,24 @@ def write_inbox(inbox: Path) -> None:
     calls.write_ndjson(inbox / "emergency_calls.jsonl")
 
 
-def make_place(folder: Path) -> Place:
+@contextmanager
+def remembering() -> Iterator[dg.DagsterInstance]:
+    """An instance in memory, closed in the thread that opened it: SQLite refuses any other, and a collector asks none."""
+    instance = dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}})
+    try:
+        yield instance
+    finally:
+        instance.dispose()
+
+
+@contextmanager
+def made_place(folder: Path) -> Iterator[Place]:
     """A city with files in its inbox and nothing in its lake."""
     write_inbox(folder / "inbox")
     (folder / "citylake.toml").write_text(TOML)
     (folder / "sensors.csv").write_text("sensor_id,valid_from,road,segment_km\ns1,2020-01-01T00:00:00Z,Ring,0.5\n")
-    return Place(folder, load(folder / "citylake.toml"), dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}))
+    with remembering() as instance:
+        yield Place(folder, load(folder / "citylake.toml"), instance)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -132,9 +145,10 @@ def quiet_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Iterator[Place]:
     """A city in which nothing was landed yet."""
-    return make_place(tmp_path)
+    with made_place(tmp_path) as city:
+        yield city
 
 
 @dataclass
@@ -147,8 +161,8 @@ class Walked:
 
 
 @pytest.fixture(scope="session")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
     """Landed and built once; tests only look at it."""
-    place = make_place(tmp_path_factory.mktemp("walked"))
-    landed = place.run("land")
-    return Walked(place, landed, place.run("build", *DAYS))
+    with made_place(tmp_path_factory.mktemp("walked")) as place:
+        landed = place.run("land")
+        yield Walked(place, landed, place.run("build", *DAYS))

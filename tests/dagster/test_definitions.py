@@ -15,7 +15,7 @@ from dagster_project.assembly import assemble
 from dagster_project.partitions import first_day, today
 from schemas import registry
 from schemas.contract import Contract
-from tests.dagster.conftest import DAYS, Place, make_place
+from tests.dagster.conftest import DAYS, Place, made_place
 from tests.good_rows import good_rows, put
 
 LOADED = """
@@ -133,7 +133,8 @@ def test_a_new_contract_file_is_all_a_new_feed_needs(
     (tmp_path / "tram_flow.py").write_text(text.replace('name="traffic_flow"', 'name="tram_flow"'), encoding="utf-8")
     monkeypatch.setattr(schemas.feeds, "__path__", [*schemas.feeds.__path__, str(tmp_path)])
     forget_contracts()
-    found = specs(make_place(tmp_path / "city"))
+    with made_place(tmp_path / "city") as city:
+        found = specs(city)
     assert {"raw/tram_flow", "refined/tram_flow"} <= set(found)
     assert "refined/tram_flow" in {d.asset_key.to_user_string() for d in found["metrics/data_balance"].deps}
     sys.modules.pop("schemas.feeds.tram_flow", None)

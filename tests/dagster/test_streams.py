@@ -1,6 +1,7 @@
 """Streams as Dagster sees them: landed days reported once, built not too often; a stream that is down fails its check."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dagster_project.partitions import days_of
 from dagster_project.settings import load
 from pipelines.live.desk import Seen
 from pipelines.live.heartbeat import beat
-from tests.dagster.conftest import Place
+from tests.dagster.conftest import Place, remembering
 from tests.live.belt import Belt, messages
 
 FEED = "traffic_flow"
@@ -32,12 +33,12 @@ format = "json_lines"
 
 
 @pytest.fixture
-def streamed(tmp_path: Path) -> tuple[Place, Belt]:
+def streamed(tmp_path: Path) -> Iterator[tuple[Place, Belt]]:
     """A city with one live source, landed by hand."""
     belt = Belt(tmp_path, FEED)
     (tmp_path / "citylake.toml").write_text(TOML)
-    instance = dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}})
-    return Place(tmp_path, load(tmp_path / "citylake.toml"), instance), belt
+    with remembering() as instance:
+        yield Place(tmp_path, load(tmp_path / "citylake.toml"), instance), belt
 
 
 def row(number: int, day: int) -> bytes:
