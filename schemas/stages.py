@@ -22,15 +22,19 @@ REFINED = (
     Column("_corrections", "string", "unit and clock corrections applied, from reference/sensors"),
 )
 
+SUPPRESSED = "suppressed"
 RELEASE = (
     Column(
         "release",
         "string",
-        "published; suppressed: withheld, as it could tell of single people; held: as it was published last",
+        f"published; {SUPPRESSED}: withheld, as it could tell of single people; held: as it was published last",
         nullable=False,
-        allowed=("published", "suppressed", "held"),
+        allowed=("published", SUPPRESSED, "held"),
     ),
+    Column("withheld_columns", "string", "columns of a row that is told whose values are withheld, by comma; empty: none"),
 )
+RELEASED, WITHHELD_COLUMNS = (c.name for c in RELEASE)
+"""Columns of what was released: what became of the row, and which of its values are withheld all the same."""
 
 OF_RELEASE = (
     Column("_cells", "string", "what was told of each count of the row, and of what a total's parts counted then, as JSON"),

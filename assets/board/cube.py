@@ -29,6 +29,7 @@ class Table:
 
     Attributes:
         exact: every cell is one row of the metric; else a cell holds sums, and `lo:x` and `hi:x` the least and greatest x.
+            `withheld` counts rows, and `held:x` told rows that withhold x.
         since: the first day in it, where older ones were left out for size.
         slot: minutes of a cell, of tables by time of day.
     """
@@ -82,14 +83,15 @@ class Cut:
 
 def cut(con: duckdb.DuckDBPyConnection, source: Source, measures: Sequence[Measure], budget: int = BUDGET) -> Cut:
     """The metric's tables, each of at most `budget` numbers (of the days that fit, at least one)."""
-    width = len(measures) + len(source.dims) + 3
+    held = _held(con, source, measures)
+    width = len(measures) + len(held) + len(source.dims) + 3
     known = source.distinct(con)
     dims = tuple(d for d in source.dims if known[d] <= VALUES)
     left_out = tuple(d for d in source.dims if d not in dims)
     if source.count(con) * width <= budget:
-        main = Table(True, _rows(con, source, measures, dims), dims, slot=source.slot)
+        main = Table(True, _rows(con, source, measures, held, dims), dims, slot=source.slot)
         return Cut(main, None, None, left_out)
-    parts = _parts(con, source, measures)
+    parts = _parts(con, source, measures) | {n: f"count(*) FILTER ({sql})" for n, sql in held.items()}
     ranged = [m.name for m in measures if m.how == "rows"]
     values = parts | {f"{end}:{n}": f"{fn}({quoted(n)})" for n in ranged for end, fn in (("lo", "min"), ("hi", "max"))}
     must = tuple(d for d in dims if d in source.must)
@@ -102,20 +104,37 @@ def cut(con: duckdb.DuckDBPyConnection, source: Source, measures: Sequence[Measu
         here, first = _fitting(con, coarse, (DAY, SLOT), must, dims, len(parts), known, budget)
         timed = Table(False, _sums(con, coarse, (DAY, SLOT, *here), parts, first), here, first, slot)
     sampled = tuple(d for d in dims if d in kept)
-    sample = Table(True, _rows(con, source, measures, sampled, SAMPLE), sampled) if ranged else None
+    sample = Table(True, _rows(con, source, measures, held, sampled, SAMPLE), sampled) if ranged else None
     return Cut(main, timed, sample, (*left_out, *(d for d in dims if d not in kept)))
 
 
 def _rows(
-    con: duckdb.DuckDBPyConnection, source: Source, measures: Sequence[Measure], dims: Sequence[str], most: int | None = None
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    measures: Sequence[Measure],
+    held: dict[str, str],
+    dims: Sequence[str],
+    most: int | None = None,
 ) -> pl.DataFrame:
     numbers = dict.fromkeys(n for m in measures for n in (m.name, *m.parts))
     names = [DAY, *([SLOT] if source.slot and most is None else []), *dims, *numbers]
-    sql = f"SELECT {', '.join(map(quoted, names))}, 1 AS {ROWS}, {source.withheld}::INT AS {WITHHELD} FROM ({source.sql})"
+    flags = {WITHHELD: source.withheld, **held}
+    told = ", ".join(f"({sql})::INT AS {quoted(n)}" for n, sql in flags.items())
+    sql = f"SELECT {', '.join(map(quoted, names))}, 1 AS {ROWS}, {told} FROM ({source.sql})"
     if most is None:
         return con.sql(f"{sql} ORDER BY ALL").pl()
     # the same rows every time, spread over days and keys
     return con.sql(f"{sql} ORDER BY hash({', '.join(map(quoted, source.key))}) LIMIT {most}").pl()
+
+
+def _held(con: duckdb.DuckDBPyConnection, source: Source, measures: Sequence[Measure]) -> dict[str, str]:
+    """`held:x` of the measures that some told row withholds: whether it does, as SQL."""
+    asked = {f"held:{m.name}": source.withholds((m.name, *m.parts)) for m in measures}
+    if not asked:
+        return {}
+    counted = ", ".join(f"bool_or({sql})" for sql in asked.values())
+    found = con.sql(f"SELECT {counted} FROM ({source.sql})").fetchone() or ()
+    return {n: sql for (n, sql), some in zip(asked.items(), found, strict=True) if some}
 
 
 def _parts(con: duckdb.DuckDBPyConnection, source: Source, measures: Sequence[Measure]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 How rows come to a place is said in `on_map`; what sums become, in `rollups`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,16 @@ import polars as pl
 from assets.board.on_map import Placed
 from assets.board.rollups import QUALITY, Measure, measures
 from assets.duck import quoted
+from assets.publishing import withheld
 from schemas.column import Column
 from schemas.contract import Contract
+from schemas.stages import WITHHELD_COLUMNS
 
 BUDGET = 400_000
 """Numbers of one metric: about 3 MB. Where there are more, the latest days that fit are kept."""
 VALUES = 40
 """Values of a column that can be chosen from."""
 DIGITS = 12
-WITHHELD = "release = 'suppressed'"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Cut:
     """Rows by day, cell, district and what must be told apart; `since` is the first day where older ones were left out.
 
     Attributes:
-        sums: of each group `rows`, `withheld`, and `p<i>`, the sums that measures need by their place in `parts`.
+        sums: of each group `rows`, `withheld`, and `p<i>`, the sums that measures need by their place in `parts`; `h<i>`, told
+            rows that withhold the measure of that place, where there are any.
         states: of each group, `column` (a place in `words`), `value` and `n`.
         dims: columns to choose one value of; those of `must` have no "all".
         parts: (column, measure or ""): the column's sum over rows, or over those in which the measure's other parts are known.
@@ -63,8 +65,11 @@ def cut(con: duckdb.DuckDBPyConnection, contract: Contract, where: Placed, budge
     parts = tuple(dict.fromkeys((p, m.name if m.how == "ratio" else "") for m in chosen for p in m.parts))
     named = ["day", "cell", "district", *dims]
     since = _since(con, contract, where, table, dims, len(named) + 2 + len(parts), budget)
-    rows = _rows(contract, where, table, since)
-    sums = con.sql(_sums(contract, rows, named, chosen, parts)).pl()
+    have = frozenset(con.sql(f"SELECT * FROM metrics.{quoted(contract.name)} LIMIT 0").columns)
+    rows = _rows(contract, where, table, since, have)
+    held = {f"h{n}": withheld.value(have, (m.name, *m.parts)) for n, m in enumerate(chosen)} if contract.is_gated else {}
+    sums = con.sql(_sums(contract, rows, named, chosen, parts, held)).pl()
+    sums = sums.drop(n for n in held if not sums[n].sum())
     states = pl.concat(
         [
             con.sql(
@@ -91,19 +96,24 @@ def _dims(con: duckdb.DuckDBPyConnection, contract: Contract, where: Placed) -> 
     return (*must, *few), must
 
 
-def _rows(contract: Contract, where: Placed, table: str, since: Any) -> str:
+def _rows(contract: Contract, where: Placed, table: str, since: Any, have: Collection[str]) -> str:
     late = f"WHERE m.event_date >= DATE '{since}'" if since else ""
     given = {"day", "cell", "district"}
-    columns = ", ".join(f"m.{quoted(c.name)}" for c in contract.columns if c.name not in given)
-    withheld = WITHHELD if contract.is_gated else "false"
+    names = [*contract.names, *({WITHHELD_COLUMNS} & set(have))]
+    columns = ", ".join(f"m.{quoted(n)}" for n in names if n not in given)
     return (
-        f"SELECT m.event_date AS day, {where.cell} AS cell, {where.district} AS district, {columns}, {withheld} AS is_withheld "
-        f"FROM {table} {late}"
+        f"SELECT m.event_date AS day, {where.cell} AS cell, {where.district} AS district, {columns}, "
+        f"{withheld.row(have)} AS is_withheld FROM {table} {late}"
     )
 
 
 def _sums(
-    contract: Contract, rows: str, named: Sequence[str], chosen: Sequence[Measure], parts: Sequence[tuple[str, str]]
+    contract: Contract,
+    rows: str,
+    named: Sequence[str],
+    chosen: Sequence[Measure],
+    parts: Sequence[tuple[str, str]],
+    held: dict[str, str],
 ) -> str:
     """SQL of the sums. What is there at once is added up within a time of the key, and of a day's times the mean is taken."""
     by_name = {m.name: m for m in chosen}
@@ -116,8 +126,9 @@ def _sums(
             at_once.append((n, part))
         else:
             summed.append(f"sum({quoted(part)}) FILTER ({known}) AS p{n}")
-    counts = "count(*) AS rows, count(*) FILTER (is_withheld) AS withheld"
-    whole = f"SELECT {by}, {', '.join([counts, *summed])} FROM ({rows}) GROUP BY {by}"
+    counts = {"rows": "true", "withheld": "is_withheld", **held}
+    counted = [f"count(*) FILTER ({sql}) AS {name}" for name, sql in counts.items()]
+    whole = f"SELECT {by}, {', '.join([*counted, *summed])} FROM ({rows}) GROUP BY {by}"
     if not at_once:
         return f"{whole} ORDER BY {by}"
     then = ", ".join(map(quoted, instants))
@@ -135,7 +146,7 @@ def _since(
 ) -> Any:
     """The first day of the latest that fit into the budget, at least one; None where all do."""
     named = ", ".join(["day", "cell", "district", *map(quoted, dims)])
-    distinct = f"SELECT DISTINCT {named} FROM ({_rows(contract, where, table, None)})"
+    distinct = f"SELECT DISTINCT {named} FROM ({_rows(contract, where, table, None, ())})"
     groups = f"SELECT day, count(*) AS n FROM ({distinct}) GROUP BY day"
     size = f"SELECT day, sum(n) OVER (ORDER BY day DESC) * {width} AS size FROM ({groups})"
     said = con.sql(f"SELECT coalesce(min(day) FILTER (size <= {budget}), max(day)), min(day) FROM ({size})").fetchone()

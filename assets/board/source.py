@@ -3,21 +3,21 @@
 What is summed of them belongs to `assets.board.cube`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import duckdb
 
 from assets.duck import literal, quoted
+from assets.publishing import withheld
 from schemas.contract import Contract
 from schemas.measure import BIN_AT, NULL_REASON
 from schemas.registry import references
-from schemas.stages import RELEASE
 
 DAY, SLOT, DISTRICT = "day", "slot", "district"
 TEXTS = ("string", "bool")
 FEW = 24
 MATCHED = 0.5
-RELEASED = RELEASE[0].name
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Source:
             where it can be told, `district`.
         dims: columns by which numbers can be broken down, `district` first.
         must: those of them whose values are never put together, and the district.
-        withheld: SQL: whether the publish gate withheld the row.
+        have: columns of the exported table.
         slot: minutes between bins; None where the metric has none.
     """
 
@@ -39,8 +39,17 @@ class Source:
     dims: tuple[str, ...]
     must: tuple[str, ...]
     apart: tuple[str, ...]
-    withheld: str
+    have: frozenset[str]
     slot: int | None = None
+
+    @property
+    def withheld(self) -> str:
+        """SQL: whether the publish gate withheld the row."""
+        return withheld.row(self.have)
+
+    def withholds(self, names: Collection[str]) -> str:
+        """SQL: whether the gate told the row, but withheld one of these columns."""
+        return withheld.value(self.have, names)
 
     def count(self, con: duckdb.DuckDBPyConnection) -> int:
         """Rows."""
@@ -90,9 +99,8 @@ def source(con: duckdb.DuckDBPyConnection, contract: Contract) -> Source | None:
     apart = tuple(c.name for c in contract.columns if c.roll_up == "apart")
     dims = (*((DISTRICT,) if placed else ()), *(k for k in key if k != DISTRICT), *few)
     must = tuple(d for d in dims if d == DISTRICT or d in apart)
-    withheld = f"({quoted(RELEASED)} = 'suppressed')" if RELEASED in have else "false"
     sql = f"SELECT {', '.join(columns)} FROM {table} m{joins}"
-    rows = Source(contract.name, sql, contract.key, dims, must, apart, withheld, slot)
+    rows = Source(contract.name, sql, contract.key, dims, must, apart, frozenset(have), slot)
     return rows.slotted(slot) if slot and BIN_AT.name not in contract.key else rows  # events happen at any minute
 
 

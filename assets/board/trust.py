@@ -10,10 +10,12 @@ import polars as pl
 
 from assets.board.page import Board
 from assets.duck import literal, quoted
+from assets.publishing import withheld
 from schemas import registry
 from schemas.contract import Contract
 from schemas.health import VERDICTS
 from schemas.publish import GATED
+from schemas.stages import RELEASED
 
 EXAMPLES = 3
 """Shown of each feed, code and column."""
@@ -121,11 +123,11 @@ def coverage(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _covered(contract: Contract) -> str:
-    withheld = "count(*) FILTER (release = 'suppressed')" if contract.is_gated else "0"
+    withheld_n = f"count(*) FILTER ({withheld.row([RELEASED] if contract.is_gated else [])})"
     district = "district" if "district" in contract else "NULL"
     return (
         f"SELECT {literal(contract.name)} AS metric, {literal(contract.period)} AS period, event_date::VARCHAR AS event_date, "
-        f"{district} AS district, sum(coverage_share) AS covered, count(coverage_share) AS n, {withheld} AS withheld "
+        f"{district} AS district, sum(coverage_share) AS covered, count(coverage_share) AS n, {withheld_n} AS withheld "
         f"FROM metrics.{quoted(contract.name)} GROUP BY ALL"
     )
 

@@ -107,7 +107,8 @@ def _gate(publish: Publish, count: str, customers: str, share: str) -> list[str]
         out.append(f"Its rows add up to those of `{publish.of}`, and are withheld so that none follows from them.")
     if publish.inside:
         out.append(f"Never told: {code(publish.inside)}.")
-    return [*out, "A withheld row keeps its key; `release` is `suppressed` and all else is empty."]
+    out.append("A withheld row keeps its key; `release` is `suppressed` and all else is empty.")
+    return [*out, "Of a row that is told, `withheld_columns` names the values that are not."]
 
 
 def values(column: Column) -> str:

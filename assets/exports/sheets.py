@@ -17,6 +17,7 @@ import xlsxwriter
 from assets.exports.selection import Selection
 from assets.exports.snapshot import Table
 from schemas.city import City
+from schemas.stages import RELEASED, SUPPRESSED, WITHHELD_COLUMNS
 
 FORMULA_LIKE = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula once somebody edits the cell: OWASP, CSV Injection."""
@@ -50,8 +51,6 @@ class Sheet:
 
     Attributes:
         widths: the longest text of each text column.
-        never: columns whose values are never released.
-        always: columns that are empty only where a value is withheld.
     """
 
     full_name: str
@@ -60,8 +59,6 @@ class Sheet:
     fields: tuple[Field, ...]
     rows: int
     widths: dict[str, int]
-    never: frozenset[str]
-    always: frozenset[str]
 
 
 class Book:
@@ -98,16 +95,18 @@ class Book:
         """Write a table's rows under a frozen head with a filter."""
         page = self._book.add_worksheet(sheet.name)
         self._header(page, [f.name for f in sheet.fields], [_width(f, sheet.widths) for f in sheet.fields], sheet.rows)
-        release = next((i for i, f in enumerate(sheet.fields) if f.name == "release"), None)
+        place_of = {f.name: i for i, f in enumerate(sheet.fields)}
+        release, listed = place_of.get(RELEASED), place_of.get(WITHHELD_COLUMNS)
         row = 0
         for batch in batches:
             for values in batch:
                 row += 1
-                hidden = release is not None and values[release] == "suppressed"
+                hidden = release is not None and values[release] == SUPPRESSED
+                some = (values[listed] or "").split(",") if listed is not None else ()
                 for place, (field, value) in enumerate(zip(sheet.fields, values, strict=True)):
                     if value is not None:
                         self._cell(page, row, place, field.kind, value)
-                    elif release is not None and (hidden or field.name in sheet.never or field.name in sheet.always):
+                    elif (hidden and field.name != WITHHELD_COLUMNS) or field.name in some:
                         page.write_string(row, place, WITHHELD, self._withheld)
             advance(len(batch))
 

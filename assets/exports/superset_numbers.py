@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assets.board.rollups import QUALITY, Measure, measures
-from assets.duck import literal, quoted
+from assets.duck import quoted
+from assets.publishing import withheld
 from schemas.column import Column
 from schemas.contract import Contract
 from schemas.measure import N
-from schemas.stages import RELEASE
+from schemas.stages import RELEASED
 
 TIMES = ("s", "s2", "min", "h")
 """Units of time observed, waited or open: what ratios rest on, and no amount of what happened."""
@@ -61,8 +62,8 @@ def numbers(contract: Contract, columns: Sequence[Column]) -> list[Number]:
     titles = Counter(n.title for n in found)  # Superset refuses a chart with two numbers of one title
     found = [replace(n, title=f"{n.title} ({n.name.split('__')[1]})") if titles[n.title] > 1 else n for n in found]
     found.append(Number(ROWS, "count", "rows", "COUNT(*)", "rows of the table", ",d"))
-    if (release := RELEASE[0].name) in names:
-        sql = f"COUNT(*) FILTER (WHERE {quoted(release)} = {literal('suppressed')})"
+    if RELEASED in names:
+        sql = f"COUNT(*) FILTER (WHERE {withheld.row(names)})"
         found.append(
             Number(WITHHELD, "count", "rows withheld", sql, "rows that could tell of single people: no sum has them", ",d")
         )

@@ -24,7 +24,6 @@ from schemas.city import City
 from schemas.column import Column
 from schemas.errors import CitylakeError
 from schemas.lake import Lake
-from schemas.registry import table_contracts
 
 ROWS, COLUMNS, CHARACTERS, WHOLE = 1_048_576, 16_384, 32_767, 10**15 - 1
 """What a sheet, a cell and a number hold: Microsoft, Excel specifications and limits."""
@@ -94,13 +93,9 @@ def _plans(con: duckdb.DuckDBPyConnection, city: City, tables: list[Table], sele
         count, widths = _measure(con, full, rows, table.columns, city)
         order = f" ORDER BY {', '.join(map(quoted, table.order))}" if table.order else ""
         cells = ", ".join(f"{f.sql} AS {quoted(f.name)}" for f in fields)
-        how = table_contracts()[full].publish if table.layer == "metrics" else None
-        never = {c for c in (*how.inside, how.largest_share) if c} if how else set()
-        told = {c.name: c for c in table_contracts()[full].columns}
-        always = {c.name for c in table.columns if c.name in told and not told[c.name].nullable}
         out.append(
             Planned(
-                Sheet(full, name, table, tuple(fields), count, widths, frozenset(never), frozenset(always)),
+                Sheet(full, name, table, tuple(fields), count, widths),
                 f"SELECT {cells} FROM ({rows}){order}",
             )
         )

@@ -11,8 +11,10 @@ import polars as pl
 
 from schemas.contract import Contract
 from schemas.publish import Publish
+from schemas.stages import RELEASED, SUPPRESSED, WITHHELD_COLUMNS
 
 ROW = ""
+OF_PUBLISHED = (RELEASED, WITHHELD_COLUMNS, "_cells")
 PARTS = pl.List(pl.Struct({"table": pl.String, "part": pl.String, "count": pl.Int64, "is_hidden": pl.Boolean}))
 STATE = {"_column": pl.String(), "_was": pl.String(), "_old": pl.Int64(), "_hidden_count": pl.Int64(), "_parts": PARTS}
 """What is remembered of the cells of a released row."""
@@ -96,16 +98,14 @@ def assembled(rows: pl.DataFrame, judged: pl.DataFrame, before: pl.DataFrame, co
     state = judged.group_by("_row").agg(pl.struct(*STATE).sort_by("_column").alias("_cells"))
     state = state.with_columns(_as_json("_cells"))
     flags = rows.with_row_index("_row").join(state, on="_row", how="left", maintain_order="left")
-    old = before.select(*key, *(pl.col(c).alias(f"old {c}") for c in schema if c not in (*key, "release", "_cells")))
+    old = before.select(*key, *(pl.col(c).alias(f"old {c}") for c in schema if c not in (*key, RELEASED, "_cells")))
     flags = flags.join(old, on=key, how="left", nulls_equal=True, maintain_order="left")
     hides: dict[str, list[pl.Expr]] = {}
     holds: dict[str, list[pl.Expr]] = {}
     for (name,), part in judged.partition_by("_column", as_dict=True).items():
         judged_so = part.select("_row", pl.col("_hidden").alias(f"hide {name}"), pl.col("_held").alias(f"hold {name}"))
         flags = flags.join(judged_so, on="_row", how="left", maintain_order="left")
-        touched = (
-            {c for c in schema if c not in (*key, "local_time", "release", "_cells")} if name == ROW else made_of(contract, name)
-        )
+        touched = {c for c in schema if c not in (*key, "local_time", *OF_PUBLISHED)} if name == ROW else made_of(contract, name)
         for column in touched:
             hides.setdefault(column, []).append(pl.col(f"hide {name}"))
             holds.setdefault(column, []).append(pl.col(f"hold {name}"))
@@ -116,12 +116,21 @@ def assembled(rows: pl.DataFrame, judged: pl.DataFrame, before: pl.DataFrame, co
         for c, t in schema.items()
         if c in hides
     ]  # fmt: skip
-    release = pl.when(kept).then(pl.lit("held")).when(whole).then(pl.lit("suppressed")).otherwise(pl.lit("published"))
-    out = flags.with_columns(*columns, release.alias("release"))
+    release = pl.when(kept).then(pl.lit("held")).when(whole).then(pl.lit(SUPPRESSED)).otherwise(pl.lit("published"))
+    out = flags.with_columns(*columns, release.alias(RELEASED))
     how = contract.publish or Publish()
-    out = out.with_columns(pl.lit(None).alias(c) for c in (*how.inside, how.largest_share) if c)
+    never = {c for c in (*how.inside, how.largest_share) if c}
+    out = out.with_columns(pl.lit(None).alias(c) for c in never)
+    named = [
+        pl.when(pl.lit(c.name in never) | pl.any_horizontal(hides.get(c.name, False)).fill_null(False)).then(pl.lit(c.name))
+        for c in contract.columns
+        if c.name in hides or c.name in never
+    ]  # a row that is withheld says so itself
+    listed = pl.concat_list(named).list.drop_nulls().list.join(",").replace("", None)
+    listed = pl.when(kept).then(f"old {WITHHELD_COLUMNS}").when(~whole).then(listed)
+    out = out.with_columns(listed.alias(WITHHELD_COLUMNS))
     if "null_reason" in schema:
-        said = pl.when(whole & ~kept).then(pl.lit("suppressed")).otherwise("null_reason")
+        said = pl.when(whole & ~kept).then(pl.lit(SUPPRESSED)).otherwise("null_reason")
         out = out.with_columns(said.alias("null_reason"))
     return out.select(pl.col(c).cast(t) for c, t in schema.items()).sort(key)
 

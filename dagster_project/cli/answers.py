@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from schemas.stages import RELEASED, SUPPRESSED, WITHHELD_COLUMNS
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -20,7 +22,7 @@ CHUNK, GROUP = 10_000, 100_000
 TEXT_LONGEST = 40
 UPRIGHT = 3
 """So few rows that do not fit the screen are shown upright, a column a line."""
-GATES, SUPPRESSED, WITHHELD = ("release", "null_reason"), "suppressed", "withheld"
+GATES, WITHHELD = (RELEASED, "null_reason"), "withheld"
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "INTERVAL", "UBIGINT", "UHUGEINT")
 
 PLAIN = ("VARCHAR", "BOOLEAN", "DATE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE")
@@ -153,19 +155,21 @@ def _print_upright(names: Sequence[str], cells: Sequence[Sequence[str]], units: 
 
 
 def texts(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[str]]:
-    """Cells by column; what is empty in a row that the publish gate withheld is so named."""
+    """Cells by column; what is empty as the publish gate withheld it is so named."""
     from dagster_project.cli.terminal import cell
 
     if not rows:
         return [[] for _ in names]
     gates = [n for n in GATES if n in names]
     held = [any(row[names.index(n)] == SUPPRESSED for n in gates) for row in rows]
+    some = [(row[names.index(WITHHELD_COLUMNS)] or "").split(",") if WITHHELD_COLUMNS in names else () for row in rows]
     out = []
-    for values in zip(*rows, strict=True):
+    for name, values in zip(names, zip(*rows, strict=True), strict=True):
         numbers = [v for v in values if v is not None]
         decimal = bool(numbers) and all(isinstance(v, (float, Decimal)) for v in numbers)
         told = aligned(values) if decimal else [cell(v) for v in values]
-        out.append([WITHHELD if v is None and h else text for text, v, h in zip(told, values, held, strict=True)])
+        gone = [v is None and name != WITHHELD_COLUMNS and (h or name in s) for v, h, s in zip(values, held, some, strict=True)]
+        out.append([WITHHELD if g else text for text, g in zip(told, gone, strict=True)])
     return out
 
 

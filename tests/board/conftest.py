@@ -63,18 +63,19 @@ def hours(day: date) -> pl.DataFrame:
 
 
 def responses(day: date) -> pl.DataFrame:
-    """Responses in each district; so few in the last one that it cannot be told."""
+    """Responses in each district; so few in the last one that it cannot be told, and one day so few turnouts that none are."""
     contract = metrics()["response_times_daily"]
     frame = good_rows(contract, "metrics", day, 6).with_row_index("i")
     many = {0: 40, 1: 60, 2: 50, 3: 70, 4: 2, 5: 3}
     n = pl.col("i").replace_strict(many, return_dtype=pl.Int64)
     counts = [c.name for c in contract.columns if c.name.endswith("_n")]
     within = [c for c in counts if "within" in c]
+    few = {"turnout_n": 2, "turnout_within_n": 1} if day == DAYS[0] else {}
     return frame.with_columns(
         district=(pl.col("i") // 2).replace_strict(dict(enumerate(DISTRICTS)), return_dtype=pl.String),
         priority=pl.when(pl.col("i") % 2 == 0).then(pl.lit("P1")).otherwise(pl.lit("P2")),
         n=n,
-        **{c: n // 2 if c in within else n for c in counts},
+        **{c: pl.lit(few[c], pl.Int64) if c in few else n // 2 if c in within else n for c in counts},
         **{c.name: pl.lit(0.5) for c in contract.columns if c.name.endswith("_within_share")},
         **{f"{p}_p50_s": 60.0 + 5 * pl.col("i") for p in ("turnout", "travel", "total")},
         null_reason=pl.lit(None, pl.String),

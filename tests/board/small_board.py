@@ -41,6 +41,7 @@ class Seen:
         twin = self.page.query_selector(f"{of} details:not([open]) summary")
         if twin:
             twin.click()
+            self.page.wait_for_selector(f"{of} tbody tr", state="attached")  # filled some time after the click
         found: list[dict[str, str]] = self.page.locator(f"{of} table").evaluate(ROWS)
         return found
 

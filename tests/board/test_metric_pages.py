@@ -35,6 +35,13 @@ def shown(page: Any, measure: str) -> str:
     return str(page.locator(f'[data-measure="{measure}"] .value').text_content())
 
 
+def table_of(page: Any, chart: str) -> Any:
+    """The rows of the table under a chart, opened; a browser fills it some time after the click."""
+    page.locator(f"#{chart} summary").click()
+    page.wait_for_selector(f"#{chart} tbody tr")
+    return page.locator(f"#{chart} tbody tr")
+
+
 def worded(page: Any, value: Any, unit: str | None) -> str:
     """A number in the page's own words."""
     return str(page.evaluate("([v, u]) => citylake.number(v, u)", [value, unit]))
@@ -90,16 +97,13 @@ def test_numbers_are_those_of_duckdb(
 def test_the_table_of_a_chart_is_that_of_duckdb(page: Any, board: Path, file: duckdb.DuckDBPyConnection) -> None:
     opened(page, board, "metrics/traffic_hourly.html")
     choose_measure(page, "volume_veh")
-    page.locator("#by-day summary").click()
-    told = page.locator("#by-day tbody tr td:nth-child(2)").all_text_contents()
+    told = table_of(page, "by-day").locator("td:nth-child(2)").all_text_contents()
     days = file.sql("SELECT sum(volume_veh) FROM metrics.traffic_hourly GROUP BY event_date ORDER BY event_date").fetchall()
     assert told == [worded(page, v, "veh") for (v,) in days]
-    page.locator("#breakdown summary").click()
-    names = page.locator("#breakdown tbody tr td:nth-child(1)").all_text_contents()
+    names = table_of(page, "breakdown").locator("td:nth-child(1)").all_text_contents()
     assert sorted(names) == sorted(DISTRICTS)
     # the hour that the clocks skip has no cell, and no line of the load curve stands for two hours
-    page.locator("#heat summary").click()
-    sunday = [r for r in page.locator("#heat tbody tr").all_text_contents() if r.startswith("Sun")]
+    sunday = [r for r in table_of(page, "heat").all_text_contents() if r.startswith("Sun")]
     assert len(sunday) == 23
 
 
@@ -125,10 +129,20 @@ def test_what_is_withheld_is_shown_as_withheld(page: Any, board: Path, file: duc
     assert 0 < held < rows
     assert page.locator("#withheld-said").text_content().startswith(f"{held} of {rows} rows are withheld")
     assert shown(page, "n") == worded(page, people, None)
+    # a number within rows that are told
+    some = file.sql(
+        "SELECT sum(turnout_n), count(*) FILTER (list_contains(string_split(withheld_columns, ','), 'turnout_n')) "
+        "FROM metrics.response_times_daily"
+    ).fetchone()
+    assert some is not None
+    assert some[1] > 0
+    assert shown(page, "turnout_n") == worded(page, some[0], None)
+    assert page.locator('[data-measure="turnout_n"] .missing').text_content() == f"{held + some[1]} of {rows} rows withheld"
+    choose_measure(page, "turnout_n")
+    assert f"{some[1]} more withhold turnout_n" in page.locator("#withheld-said").text_content()
     page.select_option("#filter-district", NASTY)
     assert {shown(page, m) for m in ("n", "total_p50_s", "total_within_share")} == {"withheld"}
-    page.locator("#by-day summary").click()
-    assert "withheld" in page.locator("#by-day tbody").text_content()
+    assert any("withheld" in r for r in table_of(page, "by-day").all_text_contents())
     # no exact number of a withheld row is in any file of the page
     data = (board / "data/metrics/response_times_daily.js").read_text(encoding="utf-8")
     columns = page.evaluate(

@@ -128,6 +128,8 @@ def test_what_the_gate_withheld_is_never_blank_or_zero() -> None:
     rows = [("North", None, "suppressed"), ("South", 12, "published"), ("West", None, "published")]
     assert answers.texts(["district", "n", "release"], rows)[1] == ["withheld", "12", "-"]
     assert answers.texts(["district", "n", "null_reason"], rows)[1][0] == "withheld"
+    told = [["West", None, None, "travel_n,travel_p50_s"], ["East", 3, None, None]]
+    assert answers.texts(["district", "travel_n", "turnout_n", "withheld_columns"], told)[1:3] == [["withheld", "3"], ["-", "-"]]
 
 
 def test_few_rows_that_do_not_fit_stand_upright(cli: Any, toml: Path, monkeypatch: Any) -> None:

@@ -150,7 +150,7 @@ def test_what_is_withheld_says_so(lake: Lake, book: Path) -> None:
     got = rows(book, contract.name)
     assert {r["release"] for r in got} == {"suppressed"}
     for row in got:
-        kept = {*contract.key, "event_date", "release", "null_reason", "local_time"}
+        kept = {*contract.key, "event_date", "release", "withheld_columns", "null_reason", "local_time"}
         offsets = {c for c in row if c.endswith("_utc_offset_h")}
         assert {v for c, v in row.items() if c not in kept | offsets} == {"withheld"}
     assert "2" not in {str(v) for r in got for c, v in r.items() if c == "n"}

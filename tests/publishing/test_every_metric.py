@@ -52,6 +52,10 @@ def test_no_count_of_few_is_released(town: Town, metric: str) -> None:
     for name in left:
         wrong = shown.filter(pl.col(name).is_not_null() & (pl.col(name) != pl.col(f"{name} exact")))
         assert wrong.height == 0, f"{name} is told otherwise than it was measured"
+        listed = pl.col("withheld_columns").fill_null("").str.split(",").list.contains(name)
+        gone = pl.col(name).is_null() & pl.col(f"{name} exact").is_not_null()
+        assert shown.filter(gone & ~listed).height == 0, f"{name} is missing, and nothing says that it is withheld"
+        assert shown.filter(listed & pl.col(name).is_not_null()).height == 0, f"{name} is told, and said to be withheld"
     for split in publish.splits:
         # the only one of a split that is not seen is what the others leave of their total
         unseen = [(pl.col(n).is_null() & (pl.col(f"{n} exact") > 0)) for n in split]

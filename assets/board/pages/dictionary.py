@@ -13,7 +13,9 @@ from assets.board.source import is_told
 from assets.dictionary import words
 from assets.dictionary.entry import FOLDERS, TITLES, Entry, entries, packaged_limits
 from assets.duck import quoted
+from assets.publishing import withheld
 from schemas.measure import NULL_REASON
+from schemas.stages import RELEASED
 
 GROUP, FOLDER = "Dictionary", "dictionary"
 SHOWN = {"feed": ("raw", "refined", "quarantine")}
@@ -142,7 +144,7 @@ def _example(board: Board, entry: Entry) -> Row | None:
     contract = entry.contract
     if contract.layer != "feed":
         layer = "metrics" if contract.layer == "metric" else contract.layer
-        gated = " WHERE release <> 'suppressed'" if contract.is_gated else ""
+        gated = f" WHERE NOT {withheld.row([RELEASED])}" if contract.is_gated else ""
         key = ", ".join(f"{quoted(k)} DESC" for k in ("event_date", *contract.key) if k in contract or layer == "metrics")
         said = f"{NULL_REASON.name} NULLS FIRST, " if NULL_REASON.name in contract else ""  # a row that has its ratios, if any
         found = _rows(board, f"SELECT * FROM {layer}.{quoted(entry.name)}{gated} ORDER BY {said}{key} LIMIT 1")

@@ -113,8 +113,9 @@ def metric_data(contract: Contract, rows: Cut, ground: Ground) -> dict[str, Any]
         {
             "name": m.name, "doc": m.column.doc, "unit": m.column.unit, "how": m.how, "formula": m.formula,
             "parts": {p: f"p{place[p, m.name if m.how == 'ratio' else '']}" for p in m.parts},
+            "held": f"h{n}" if f"h{n}" in rows.sums.columns else None,
         }
-        for m in rows.measures
+        for n, m in enumerate(rows.measures)
     ]  # fmt: skip
     words = [
         {"name": c.name, "doc": c.doc, "how": "word", "values": c.allowed, "colours": _colours(c.allowed or ()), "word": n}

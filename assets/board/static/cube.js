@@ -68,14 +68,19 @@
 
     rows(cells) { return cells.reduce((n, i) => n + this.values.rows[i], 0); }
 
-    withheld(cells) { return cells.reduce((n, i) => n + this.values.withheld[i], 0); }
+    /** Withheld rows; of a measure, also told rows that withhold it. */
+    withheld(cells, name) {
+      const held = this.column(`held:${name}`);
+      return cells.reduce((n, i) => n + this.values.withheld[i] + (held[i] || 0), 0);
+    }
 
-    /** What a measure is over cells: {value} or {low, high, median}; `withheld` where all that could tell it is withheld. */
+    /** What a measure is over cells: {value} or {low, high, median}; `withheld` where all that could tell it is, `held` the rows that withhold it. */
     measure(name, cells) {
       const m = this.measures.get(name);
       const out = this[`_${m.how}`](m, cells);
       const nothing = out.value === null && out.low === undefined;
-      return { ...out, withheld: nothing && cells.length > 0 && this.withheld(cells) > 0 };
+      const held = this.withheld(cells, name);
+      return { ...out, held, withheld: nothing && held > 0 };
     }
 
     _sum(m, cells) { const column = this.column(m.name); return { value: sum(cells.map((i) => column[i])) }; }

@@ -14,7 +14,7 @@
     value.classList.toggle("withheld", told.withheld);
     const ranged = told.value === null && told.low !== undefined;
     value.textContent = told.withheld ? "withheld" : ranged ? `${citylake.number(told.low, m.unit)} to ${citylake.number(told.high, m.unit)}` : citylake.number(told.value, m.unit);
-    const held = cube.withheld(cells);
+    const { held } = told;
     const how = [ranged ? "range over rows" : "", held ? `${citylake.number(held)} of ${citylake.number(cube.rows(cells))} rows withheld` : "",
       filters.district && !cube.byName.has("district") ? "of the whole city" : "", `newest day ${metric.last}`];
     card.querySelector("[data-how]").textContent = how.filter(Boolean).join("; ");

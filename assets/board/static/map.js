@@ -76,7 +76,7 @@
     const outlines = new Map(ground.districts.map((d) => [d.id, d.geometry]));
     const rows = [...areas].map(([key, { sums: mine, states: words }]) => {
       const { value, said = "" } = valued(measure, measure.how === "word" ? words : mine);
-      const n = mine.reduce((s, r) => s + r.rows, 0), withheld = mine.reduce((s, r) => s + r.withheld, 0);
+      const n = mine.reduce((s, r) => s + r.rows, 0), withheld = mine.reduce((s, r) => s + r.withheld + (measure.held ? r[measure.held] : 0), 0);
       const state = withheld && (withheld === n || value === null) ? "withheld" : value === null ? "empty" : withheld ? "partly" : "whole";
       const districts = [...new Set(mine.map((r) => r.district).filter((d) => d !== null))].sort();
       return {
@@ -149,7 +149,7 @@
     said.textContent = `${measure.name}: ${measure.doc}${measure.how === "at_once" ? ", on average over times" : ""}${measure.how === "word" ? ", the most frequent" : ""}. `
       + `${citylake.number(rows.length)} ${level === "district" ? "districts" : "hexagons"}${unplaced ? `; ${citylake.number(unplaced)} rows say no place` : ""}.`;
     const withheld = rows.reduce((s, r) => s + r.withheld, 0);
-    document.getElementById("map-withheld").textContent = withheld ? `${citylake.number(withheld)} rows of this choice are withheld.` : "";
+    document.getElementById("map-withheld").textContent = withheld ? `${citylake.number(withheld)} rows of this choice are withheld${measure.held ? ", or withhold this number" : ""}.` : "";
   };
 
   const STEP = 0.25, TIMES = 1.5;

@@ -35,23 +35,27 @@
     if (told.low === undefined) return "–";
     return `${worded(told.low, m)} to ${worded(told.high, m)}`;
   };
-  const aside = (told, m) => {
-    if (told.withheld) return "for privacy";
+  const made = (told, m) => {
+    if (told.withheld) return "";
     if (told.low === undefined || told.value !== null) return m.how === "ratio" ? "from the sums of its parts" : m.how === "sum" ? "sum" : "";
     const over = m.how === "at_once" ? "range over the times" : "range over rows, not a value of the whole";
     return told.median === null || told.median === undefined ? over : `${over}; median ${worded(told.median, m)}`;
   };
+  /** What a reader must know of a number that some rows have no part in. */
+  const missing = (told, rows) => (told.withheld ? "for privacy" : told.held ? `${citylake.number(told.held)} of ${citylake.number(rows)} rows withheld` : "");
 
   const cards = (filters) => {
     const list = citylake.data.measures.map((m) => {
       const cube = cubeFor(m);
-      const told = cube.measure(m.name, cellsOf(cube, filters));
+      const cells = cellsOf(cube, filters);
+      const told = cube.measure(m.name, cells);
       const card = citylake.element("li", null, { class: "card", "data-measure": m.name });
       card.append(
         citylake.element("p", m.label, { class: "label name" }),
         citylake.element("p", words(told, m), { class: told.withheld ? "value withheld" : "value" }),
         citylake.element("p", m.doc, { class: "label" }),
-        citylake.element("p", aside(told, m), { class: "label how" }),
+        citylake.element("p", made(told, m), { class: "label how" }),
+        citylake.element("p", missing(told, cube.rows(cells)), { class: "label missing" }),
       );
       return card;
     });
@@ -61,13 +65,14 @@
   };
 
   const notes = (filters) => {
-    const cells = cellsOf(main, filters);
-    const rows = main.rows(cells), held = main.withheld(cells);
+    const cells = cellsOf(main, filters), m = chosen();
+    const rows = main.rows(cells), held = main.withheld(cells), more = main.withheld(cells, m.name) - held;
     const all = citylake.data.rows;
     place("rows-said").textContent = `${citylake.number(rows)} of ${citylake.number(all)} rows are in this choice.`;
     const note = place("withheld-said");
-    note.hidden = !held;
-    note.textContent = held ? `${citylake.number(held)} of ${citylake.number(rows)} rows are withheld for privacy: they count in no number here, and sums are of the others.` : "";
+    note.hidden = !held && !more;
+    const said = [held ? `${citylake.number(held)} of ${citylake.number(rows)} rows are withheld` : "", more ? `${citylake.number(more)} ${held ? "more " : `of ${citylake.number(rows)} rows `}withhold ${m.name}` : ""];
+    note.textContent = note.hidden ? "" : `${said.filter(Boolean).join(", and ")} for privacy: they count in no such number here, and sums are of the others.`;
     const no = filters.district && !main.byName.has("district");
     place("district-said").hidden = !no;
   };
