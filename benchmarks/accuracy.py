@@ -159,9 +159,12 @@ def main(events: int = 200_000) -> int:
     Alerts are judged after the metrics; how often they are right is told, and no reason to fail.
     """
     from dagster_project import settings, way
+    from pipelines.privacy.keys import throw_away
     from pipelines.simulator import simulate
+    from schemas import registry
     from schemas.city import City
 
+    throw_away(registry.feeds().values())
     with tempfile.TemporaryDirectory() as folder:
         simulated = simulate(Path(folder), City("Demo City", "Europe/Berlin"), date(2026, 5, 1), 3, events, seed=1)
         loaded = settings.load(simulated.settings)
