@@ -133,6 +133,7 @@ def _next(shown: dict[str, Any]) -> None:
     told.print_released(shown["exports"]["released"])
     metric = max((t for t in shown["tables"] if t["layer"] == "metrics"), key=lambda t: t["rows"])["table"]
     steps = (
+        ("the city as pages of maps and charts", f"board -c {config} --serve"),
         ("ask the lake in SQL", f'query -c {config} "FROM {metric} LIMIT 5"'),
         ("what a table means", f"describe -c {config} {metric}"),
         ("refused rows as they came", f"quarantine -c {config} --rows 3"),
