@@ -3,6 +3,7 @@
 What is on the pages does not belong here.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,9 +42,12 @@ def _found(folder: Path) -> list[Path]:
 
 def main(arguments: Sequence[str]) -> int:
     """Write or check; 1 where a page is stale."""
-    folder = Path(next((a for a in arguments if a != "--check"), "docs"))
+    parser = argparse.ArgumentParser("python -m assets.dictionary", description="Write the data dictionary from the contracts.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs"), help="where dictionary.md is, or is to be (docs)")
+    parser.add_argument("--check", action="store_true", help="write nothing, and exit 1 where a page is stale")
+    asked = parser.parse_args(arguments)
     try:
-        (check if "--check" in arguments else write)(folder)
+        (check if asked.check else write)(asked.folder)
     except CitylakeError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -112,3 +112,11 @@ def test_a_stale_a_missing_and_a_left_over_page_are_told(tmp_path: Path, capsys:
         writer.check(tmp_path)
     shutil.rmtree(tmp_path / "dictionary")
     assert writer.main(["--check", str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize("option", ["--help", "--chek"])
+def test_an_option_is_no_folder(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        writer.main([option])
+    assert list(tmp_path.iterdir()) == []
