@@ -13,6 +13,7 @@ import polars as pl
 from assets.board.rollups import Measure
 from assets.board.source import DISTRICT, SLOT, Source
 from assets.duck import quoted
+from assets.publishing import withheld
 
 BUDGET = 200_000
 """Numbers in one table of a page: about 1.5 MB."""
@@ -129,7 +130,7 @@ def _rows(
 
 def _held(con: duckdb.DuckDBPyConnection, source: Source, measures: Sequence[Measure]) -> dict[str, str]:
     """`held:x` of the measures that some told row withholds: whether it does, as SQL."""
-    asked = {f"held:{m.name}": source.withholds((m.name, *m.parts)) for m in measures}
+    asked = withheld.values(source.have, {f"held:{m.name}": (m.name, *m.parts) for m in measures})
     if not asked:
         return {}
     counted = ", ".join(f"bool_or({sql})" for sql in asked.values())

@@ -12,6 +12,7 @@ import polars as pl
 
 from assets.board.on_map import Placed
 from assets.board.rollups import QUALITY, Measure, measures
+from assets.board.source import exported
 from assets.duck import quoted
 from assets.publishing import withheld
 from schemas.column import Column
@@ -65,9 +66,9 @@ def cut(con: duckdb.DuckDBPyConnection, contract: Contract, where: Placed, budge
     parts = tuple(dict.fromkeys((p, m.name if m.how == "ratio" else "") for m in chosen for p in m.parts))
     named = ["day", "cell", "district", *dims]
     since = _since(con, contract, where, table, dims, len(named) + 2 + len(parts), budget)
-    have = frozenset(con.sql(f"SELECT * FROM metrics.{quoted(contract.name)} LIMIT 0").columns)
+    have = exported(con, contract)
     rows = _rows(contract, where, table, since, have)
-    held = {f"h{n}": withheld.value(have, (m.name, *m.parts)) for n, m in enumerate(chosen)} if contract.is_gated else {}
+    held = withheld.values(have, {f"h{n}": (m.name, *m.parts) for n, m in enumerate(chosen)})
     sums = con.sql(_sums(contract, rows, named, chosen, parts, held)).pl()
     sums = sums.drop(n for n in held if not sums[n].sum())
     states = pl.concat(

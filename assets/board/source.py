@@ -3,7 +3,6 @@
 What is summed of them belongs to `assets.board.cube`.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -47,10 +46,6 @@ class Source:
         """SQL: whether the publish gate withheld the row."""
         return withheld.row(self.have)
 
-    def withholds(self, names: Collection[str]) -> str:
-        """SQL: whether the gate told the row, but withheld one of these columns."""
-        return withheld.value(self.have, names)
-
     def count(self, con: duckdb.DuckDBPyConnection) -> int:
         """Rows."""
         return int((con.sql(f"SELECT count(*) FROM ({self.sql})").fetchone() or (0,))[0])
@@ -70,12 +65,12 @@ class Source:
 
 def is_told(con: duckdb.DuckDBPyConnection, contract: Contract) -> bool:
     """Whether the file has the metric, with all columns of its contract."""
-    return bool(_exported(con, contract))
+    return bool(exported(con, contract))
 
 
 def source(con: duckdb.DuckDBPyConnection, contract: Contract) -> Source | None:
     """A metric of the exported file; None where the file has no such table or the contract's columns are not in it."""
-    have = _exported(con, contract)
+    have = exported(con, contract)
     if not have:
         return None
     table = f"metrics.{quoted(contract.name)}"
@@ -100,15 +95,15 @@ def source(con: duckdb.DuckDBPyConnection, contract: Contract) -> Source | None:
     dims = (*((DISTRICT,) if placed else ()), *(k for k in key if k != DISTRICT), *few)
     must = tuple(d for d in dims if d == DISTRICT or d in apart)
     sql = f"SELECT {', '.join(columns)} FROM {table} m{joins}"
-    rows = Source(contract.name, sql, contract.key, dims, must, apart, frozenset(have), slot)
+    rows = Source(contract.name, sql, contract.key, dims, must, apart, have, slot)
     return rows.slotted(slot) if slot and BIN_AT.name not in contract.key else rows  # events happen at any minute
 
 
-def _exported(con: duckdb.DuckDBPyConnection, contract: Contract) -> set[str]:
+def exported(con: duckdb.DuckDBPyConnection, contract: Contract) -> frozenset[str]:
     """The columns of the metric's table; none where the file has no such table or lacks columns of the contract."""
     asked = "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'metrics' AND table_name = $1"
-    have = {n for (n,) in con.execute(asked, [contract.name]).fetchall()}
-    return have if set(contract.names) <= have else set()
+    have = frozenset(n for (n,) in con.execute(asked, [contract.name]).fetchall())
+    return have if set(contract.names) <= have else frozenset()
 
 
 def _bins(contract: Contract) -> tuple[str, str] | None:

@@ -16,6 +16,7 @@ import xlsxwriter
 
 from assets.exports.selection import Selection
 from assets.exports.snapshot import Table
+from assets.publishing.withheld import is_withheld
 from schemas.city import City
 from schemas.stages import RELEASED, SUPPRESSED, WITHHELD_COLUMNS
 
@@ -102,11 +103,11 @@ class Book:
             for values in batch:
                 row += 1
                 hidden = release is not None and values[release] == SUPPRESSED
-                some = (values[listed] or "").split(",") if listed is not None else ()
+                some = None if listed is None else values[listed]
                 for place, (field, value) in enumerate(zip(sheet.fields, values, strict=True)):
                     if value is not None:
                         self._cell(page, row, place, field.kind, value)
-                    elif (hidden and field.name != WITHHELD_COLUMNS) or field.name in some:
+                    elif is_withheld(field.name, hidden, some):
                         page.write_string(row, place, WITHHELD, self._withheld)
             advance(len(batch))
 

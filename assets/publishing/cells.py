@@ -11,10 +11,10 @@ import polars as pl
 
 from schemas.contract import Contract
 from schemas.publish import Publish
-from schemas.stages import RELEASED, SUPPRESSED, WITHHELD_COLUMNS
+from schemas.stages import OF_RELEASE, RELEASE, RELEASED, SUPPRESSED, WITHHELD_COLUMNS
 
 ROW = ""
-OF_PUBLISHED = (RELEASED, WITHHELD_COLUMNS, "_cells")
+OF_PUBLISHED = tuple(c.name for c in (*RELEASE, *OF_RELEASE))
 PARTS = pl.List(pl.Struct({"table": pl.String, "part": pl.String, "count": pl.Int64, "is_hidden": pl.Boolean}))
 STATE = {"_column": pl.String(), "_was": pl.String(), "_old": pl.Int64(), "_hidden_count": pl.Int64(), "_parts": PARTS}
 """What is remembered of the cells of a released row."""
@@ -121,12 +121,9 @@ def assembled(rows: pl.DataFrame, judged: pl.DataFrame, before: pl.DataFrame, co
     how = contract.publish or Publish()
     never = {c for c in (*how.inside, how.largest_share) if c}
     out = out.with_columns(pl.lit(None).alias(c) for c in never)
-    named = [
-        pl.when(pl.lit(c.name in never) | pl.any_horizontal(hides.get(c.name, False)).fill_null(False)).then(pl.lit(c.name))
-        for c in contract.columns
-        if c.name in hides or c.name in never
-    ]  # a row that is withheld says so itself
-    listed = pl.concat_list(named).list.drop_nulls().list.join(",").replace("", None)
+    gone = hides | {c: [pl.lit(True)] for c in never}
+    named = pl.concat_list(pl.when(pl.any_horizontal(gone[c])).then(pl.lit(c)) for c in contract.names if c in gone)
+    listed = named.list.drop_nulls().list.join(",").replace("", None)  # a row that is withheld says so itself
     listed = pl.when(kept).then(f"old {WITHHELD_COLUMNS}").when(~whole).then(listed)
     out = out.with_columns(listed.alias(WITHHELD_COLUMNS))
     if "null_reason" in schema:

@@ -156,19 +156,20 @@ def _print_upright(names: Sequence[str], cells: Sequence[Sequence[str]], units: 
 
 def texts(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[str]]:
     """Cells by column; what is empty as the publish gate withheld it is so named."""
+    from assets.publishing.withheld import is_withheld
     from dagster_project.cli.terminal import cell
 
     if not rows:
         return [[] for _ in names]
     gates = [n for n in GATES if n in names]
     held = [any(row[names.index(n)] == SUPPRESSED for n in gates) for row in rows]
-    some = [(row[names.index(WITHHELD_COLUMNS)] or "").split(",") if WITHHELD_COLUMNS in names else () for row in rows]
+    some = [row[names.index(WITHHELD_COLUMNS)] if WITHHELD_COLUMNS in names else None for row in rows]
     out = []
     for name, values in zip(names, zip(*rows, strict=True), strict=True):
         numbers = [v for v in values if v is not None]
         decimal = bool(numbers) and all(isinstance(v, (float, Decimal)) for v in numbers)
         told = aligned(values) if decimal else [cell(v) for v in values]
-        gone = [v is None and name != WITHHELD_COLUMNS and (h or name in s) for v, h, s in zip(values, held, some, strict=True)]
+        gone = [v is None and is_withheld(name, h, s) for v, h, s in zip(values, held, some, strict=True)]
         out.append([WITHHELD if g else text for text, g in zip(told, gone, strict=True)])
     return out
 
