@@ -115,9 +115,13 @@ def cell_of(lat: float | None, lon: float | None) -> str | None:
 
 
 def crashes() -> list[dict[str, Any]]:
-    """Two districts with many crashes, and one with so few that they are withheld, and those of another with them."""
+    """Two districts with many crashes, and one with so few that they are withheld, and those of another with them.
+
+    Of the one that is told, crashes with possible injuries are too few to be.
+    """
     few = {"n": 3, "killed_crashes": 1, "minor_crashes": 2}
-    many = {"n": 60, "killed_crashes": 20, "minor_crashes": 40, "killed": 20, "injured": 55, "ksi_crashes": 20}
+    many = {"n": 60, "killed_crashes": 20, "minor_crashes": 36, "possible_crashes": 4, "killed": 20, "injured": 55}
+    many["ksi_crashes"] = 20
     month = {"event_date": DAYS[0], "coverage_share": 1.0}
     return [month | {"district": "West"} | many, month | {"district": "North"} | many, month | {"district": "East"} | few]
 

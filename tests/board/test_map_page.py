@@ -203,6 +203,16 @@ def test_what_is_withheld_is_hatched_and_said(look: Look, con: duckdb.DuckDBPyCo
     hatched = "ps => ps.filter((p) => getComputedStyle(p).fill.includes('#withheld')).length"
     assert seen.page.locator("#map svg.marks path").evaluate_all(hatched) == 2
     assert "2 rows of this choice are withheld" in seen.text("#map-withheld")
+    # a number that a row withholds which is told
+    listed = con.sql(
+        "SELECT district, string_split(withheld_columns, ',') FROM metrics.crash_severity WHERE release = 'published'"
+    )
+    ((district, gone),) = listed.fetchall()
+    assert district == "North"
+    assert "possible_crashes" in gone
+    choose(seen, measure="possible_crashes")
+    assert {r["possible_crashes"] for r in told(seen).values()} == {"withheld"}
+    assert "3 rows of this choice are withheld, or withhold this number" in seen.text("#map-withheld")
 
 
 @pytest.mark.slow
